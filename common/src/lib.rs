@@ -1,0 +1,2 @@
+//! The wire format between the eBPF programs and their user side: layout only, no behaviour.
+#![no_std]

@@ -1,0 +1,8 @@
+//! seccinch learns what a Go service asks of the kernel and makes a minimal seccomp profile of it.
+//!
+//! Data moves one way through these modules, and each imports only from those before it:
+//! `kernel` (counters) → `collect` (samples) → `learn` (observations) → `policy` (profile) → `emit`
+//! (files) → `app` (commands). `model`, `syscalls` and `golang` serve them all.
+
+pub mod model;
+pub mod syscalls;

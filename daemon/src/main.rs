@@ -1,0 +1,3 @@
+//! The `seccinch` binary: arguments in, exit code out.
+
+fn main() {}

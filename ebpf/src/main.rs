@@ -1,0 +1,8 @@
+//! seccinch's eBPF programs.
+#![no_std]
+#![no_main]
+
+#[panic_handler]
+fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
+    loop {}
+}

@@ -1,0 +1,2 @@
+//! seccinch's tasks.
+fn main() {}
