@@ -4,6 +4,9 @@
 //! `kernel` (counters) → `collect` (samples) → `learn` (observations) → `policy` (profile) → `emit`
 //! (files) → `app` (commands). `model`, `syscalls` and `golang` serve them all.
 
+#[expect(unsafe_code, reason = "maps the counters into memory and reads records as plain values")]
+pub mod kernel;
 pub mod model;
 pub mod syscalls;
 
+mod sys;

@@ -37,6 +37,13 @@ pub struct GoVersion {
     pub minor: u16,
 }
 
+impl Build {
+    /// The last part of its path.
+    pub fn file_name(&self) -> String {
+        self.path.rsplit('/').next().unwrap_or_default().to_owned()
+    }
+}
+
 impl GoBuild {
     /// The release in [`GoBuild::toolchain`], or nothing if it has none that we can read.
     pub fn version(&self) -> Option<GoVersion> {

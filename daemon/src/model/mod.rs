@@ -7,6 +7,7 @@ mod observations;
 mod role;
 mod syscall;
 mod time;
+mod union;
 
 pub use arch::Arch;
 pub use arguments::{ArgumentValues, Arguments};

@@ -63,7 +63,7 @@ pub struct Seen {
 }
 
 /// Counts by phase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct PhaseCounts([u64; 3]);
 
 /// What could not be counted, by reason. All zero in a whole recording.

@@ -3,8 +3,10 @@
 //! Names and numbers come from the `syscalls` crate, which follows the kernel's own tables
 //! (`arch/x86/entry/syscalls/syscall_64.tbl`, `scripts/syscall.tbl`).
 
+mod parse;
 mod watched;
 
+pub use parse::{UnknownSyscall, parse};
 pub use watched::{Watched, watched, watched_by_name};
 
 use syscalls::{aarch64, x86_64};
@@ -15,17 +17,29 @@ use crate::model::{Arch, MAX_SYSCALLS, SyscallNr};
 pub fn name(arch: Arch, nr: SyscallNr) -> Option<&'static str> {
     match arch {
         Arch::X86_64 => x86_64::Sysno::new(nr.index()).map(|sysno| sysno.name()),
-        Arch::Aarch64 => aarch64::Sysno::new(nr.index()).map(|sysno| sysno.name()),
+        Arch::Aarch64 => aarch64_name(nr),
+    }
+}
+
+/// The crate follows the generic table without its conditions: 79 is `newfstatat` on every 64-bit
+/// architecture, and 403 to 423 exist on 32-bit ones only (include/uapi/asm-generic/unistd.h, Linux 6.12).
+fn aarch64_name(nr: SyscallNr) -> Option<&'static str> {
+    match nr.get() {
+        79 => Some("newfstatat"),
+        403..=423 => None,
+        _ => aarch64::Sysno::new(nr.index()).map(|sysno| sysno.name()),
     }
 }
 
 /// The number of a name, or nothing where the architecture has no such call.
 pub fn number(arch: Arch, name: &str) -> Option<SyscallNr> {
-    let id = match arch {
-        Arch::X86_64 => name.parse::<x86_64::Sysno>().ok()?.id(),
-        Arch::Aarch64 => name.parse::<aarch64::Sysno>().ok()?.id(),
+    let id = match (arch, name) {
+        (Arch::X86_64, _) => name.parse::<x86_64::Sysno>().ok()?.id(),
+        (Arch::Aarch64, "newfstatat") => aarch64::Sysno::fstatat.id(),
+        (Arch::Aarch64, _) => name.parse::<aarch64::Sysno>().ok()?.id(),
     };
-    u16::try_from(id).ok().and_then(SyscallNr::new)
+    let nr = u16::try_from(id).ok().and_then(SyscallNr::new)?;
+    (self::name(arch, nr) == Some(name)).then_some(nr)
 }
 
 /// The name of a number, or `syscall_N` for one that is newer than this program.
@@ -87,6 +101,9 @@ mod tests {
         assert_eq!(of(Arch::Aarch64, "read"), Some(63));
         assert_eq!(of(Arch::X86_64, "open"), Some(2));
         assert_eq!(of(Arch::Aarch64, "open"), None);
+        assert_eq!(of(Arch::Aarch64, "newfstatat"), Some(79));
+        assert_eq!(of(Arch::Aarch64, "fstatat"), None);
+        assert_eq!(of(Arch::Aarch64, "clock_gettime64"), None);
         assert_eq!(of(Arch::X86_64, "mseal"), Some(462));
     }
 

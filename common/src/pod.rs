@@ -1,0 +1,21 @@
+//! What lets aya copy these types in and out of the kernel.
+#![expect(unsafe_code, reason = "`Pod` promises aya that any bytes are a valid value")]
+
+use crate::{ArgumentKey, Event, ExecEvent, FileKey, Offsets, RoleKey, SlotMeta, Watch};
+
+// SAFETY: integers only, `repr(C)`, and explicit padding: every bit pattern is a value.
+unsafe impl aya::Pod for FileKey {}
+// SAFETY: as above.
+unsafe impl aya::Pod for RoleKey {}
+// SAFETY: as above.
+unsafe impl aya::Pod for SlotMeta {}
+// SAFETY: as above.
+unsafe impl aya::Pod for ArgumentKey {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Watch {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Offsets {}
+// SAFETY: as above.
+unsafe impl aya::Pod for Event {}
+// SAFETY: as above.
+unsafe impl aya::Pod for ExecEvent {}

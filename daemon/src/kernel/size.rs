@@ -1,0 +1,82 @@
+//! How large the maps are made on this machine.
+
+use std::fs;
+
+use seccinch_common::{ArgumentKey, HOT_COLUMNS, MAX_SYSCALLS, PID_PAGES, PIDS_PER_PAGE, SlotMeta};
+
+/// Slots that cover a busy host's workloads; more only costs memory.
+const MOST_SLOTS: u16 = 1024;
+/// Fewer would not hold one service with its children.
+const FEWEST_SLOTS: u16 = 64;
+/// What the slots may take of the machine's memory: a 256th part, up to this.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// The ring buffer of the kernel side's log lines, fixed by aya-log.
+const LOG_RING: u64 = 1 << 17;
+
+/// Sizes of all maps that depend on the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sizes {
+    /// Slots, the unused slot 0 included.
+    pub(super) slots: u16,
+    /// Learned argument combinations, over all slots.
+    pub(super) arguments: u32,
+    /// Bytes of the ring buffer, a power of two.
+    pub(super) ring: u32,
+    cpus: u64,
+}
+
+impl Sizes {
+    /// The sizes for this machine.
+    pub(super) fn of_this_machine() -> Self {
+        let cpus = aya::util::nr_cpus().unwrap_or(1);
+        Self::new(cpus as u64, memory_bytes().unwrap_or(u64::MAX))
+    }
+
+    fn new(cpus: u64, memory: u64) -> Self {
+        let budget = MOST_BYTES.min(memory / 256);
+        let fitting = u16::try_from(budget / slot_bytes(cpus)).unwrap_or(u16::MAX);
+        Self { slots: fitting.clamp(FEWEST_SLOTS, MOST_SLOTS), arguments: 8192, ring: 1 << 20, cpus }
+    }
+
+    /// Bytes that the kernel holds for all maps.
+    pub(super) fn bytes(&self) -> u64 {
+        let pids = (PID_PAGES * PIDS_PER_PAGE * 2) as u64;
+        // The kernel's `htab_elem` is 48 bytes before key and value.
+        let arguments = u64::from(self.arguments) * (48 + size_of::<ArgumentKey>() as u64 + 8);
+        pids + u64::from(self.slots) * slot_bytes(self.cpus) + arguments + u64::from(self.ring) + LOG_RING
+    }
+}
+
+fn slot_bytes(cpus: u64) -> u64 {
+    (MAX_SYSCALLS * 8 + MAX_SYSCALLS + size_of::<SlotMeta>()) as u64 + cpus * (HOT_COLUMNS * 8) as u64
+}
+
+fn memory_bytes() -> Option<u64> {
+    let meminfo = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Check that slots shrink on machines with many processors or little memory, within their bounds.
+    #[test]
+    fn slots_follow_the_machine() {
+        const GIB: u64 = 1 << 30;
+        assert_eq!(Sizes::new(2, 24 * GIB).slots, 1024);
+        let large = Sizes::new(256, 512 * GIB).slots;
+        assert!((500..1024).contains(&large), "{large} slots on 256 processors");
+        assert_eq!(Sizes::new(64, GIB / 4).slots, 64);
+    }
+
+    /// Check that the memory shown is that of the layout: 8 MiB of process ids and the slots.
+    #[test]
+    fn memory_is_that_of_the_layout() {
+        let sizes = Sizes::new(2, 24 << 30);
+        let slots = 1024 * (512 * 8 + 512 + size_of::<SlotMeta>() as u64 + 2 * 256);
+        assert_eq!(sizes.bytes(), (8 << 20) + slots + 8192 * 88 + (1 << 20) + (1 << 17));
+    }
+}

@@ -1,0 +1,145 @@
+//! The few system calls that std has no safe call for.
+#![expect(unsafe_code, reason = "system calls; each one says why it is sound")]
+
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::{self, Command};
+use std::ptr;
+use std::time::Duration;
+
+use tokio::io::unix::AsyncFd;
+
+/// `CLOCK_MONOTONIC`, the clock of the kernel's events.
+pub(crate) fn monotonic_now() -> Duration {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes one `timespec` that lives on our stack.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
+}
+
+/// A descriptor that means this very process, however its id is used later (`pidfd_open(2)`). It becomes
+/// readable when the process ends.
+pub(crate) fn pidfd_open(pid: u32) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+    owned(fd)
+}
+
+/// Whether the process behind a descriptor still runs: one that has ended, reaped or not, makes it readable.
+pub(crate) fn pidfd_is_alive(pidfd: &OwnedFd) -> bool {
+    let mut asked = libc::pollfd { fd: pidfd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // SAFETY: one `pollfd` that lives on our stack.
+    unsafe { libc::poll(&raw mut asked, 1, 0) == 0 }
+}
+
+/// Sends a signal to the process behind a descriptor.
+pub(crate) fn pidfd_signal(pidfd: &OwnedFd, signal: i32) -> io::Result<()> {
+    let no_info = ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null `siginfo_t` is allowed and stands for that of kill(2).
+    checked(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, no_info, 0) })
+}
+
+/// The signals that people and service managers send, read one by one instead of ending us (`signalfd(2)`).
+#[derive(Debug)]
+pub(crate) struct SignalSource(OwnedFd);
+
+/// A signal that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Signal {
+    pub(crate) number: i32,
+    /// Sent by the kernel, as for Ctrl-C: then it went to the whole foreground process group.
+    pub(crate) from_terminal: bool,
+}
+
+impl Signal {
+    /// Whether it asks us to end, and is not only meant for a command.
+    pub(crate) fn asks_to_end(self) -> bool {
+        [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT].contains(&self.number)
+    }
+}
+
+impl SignalSource {
+    /// Takes the signals over for this thread and those that it starts later.
+    pub(crate) fn new() -> io::Result<Self> {
+        let set = signal_set(&[
+            libc::SIGINT,
+            libc::SIGTERM,
+            libc::SIGHUP,
+            libc::SIGQUIT,
+            libc::SIGUSR1,
+            libc::SIGUSR2,
+            libc::SIGALRM,
+        ]);
+        // SAFETY: reads a whole signal set; the old one is not asked for.
+        checked(unsafe { libc::sigprocmask(libc::SIG_BLOCK, &raw const set, ptr::null_mut()) }.into())?;
+        // SAFETY: reads a whole signal set.
+        owned(unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) }.into())
+            .map(Self)
+    }
+
+    /// Reads one signal, or fails with `WouldBlock`.
+    pub(crate) fn read(&self) -> io::Result<Signal> {
+        let mut info = MaybeUninit::<libc::signalfd_siginfo>::uninit();
+        let size = size_of::<libc::signalfd_siginfo>();
+        // SAFETY: writes at most `size` bytes, which is what the buffer has.
+        let read = unsafe { libc::read(self.0.as_raw_fd(), info.as_mut_ptr().cast(), size) };
+        checked(read as libc::c_long)?;
+        // SAFETY: a signalfd gives whole records or an error.
+        let info = unsafe { info.assume_init() };
+        let number = i32::try_from(info.ssi_signo).unwrap_or(0);
+        Ok(Signal { number, from_terminal: info.ssi_code == libc::SI_KERNEL })
+    }
+}
+
+impl AsFd for SignalSource {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// Lets the event loop wait for a descriptor.
+pub(crate) fn awaitable(fd: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
+    // SAFETY: the descriptor is owned by the result, so it stays open as long as it is registered.
+    Ok(unsafe { AsyncFd::register(fd) }?)
+}
+
+/// Lets a command's process say its id and wait for one byte before it executes anything, with every signal
+/// let through again.
+/// `go`, the other end of `wait`, is closed there: if we end, so does the wait.
+pub(crate) fn wait_before_exec(command: &mut Command, mut tell: PipeWriter, mut wait: PipeReader, go: RawFd) {
+    let none = signal_set(&[]);
+    let hold = move || {
+        // SAFETY: the child's own copy, which nothing there uses.
+        checked(unsafe { libc::close(go) }.into())?;
+        // SAFETY: reads a whole signal set; the old one is not asked for.
+        checked(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &raw const none, ptr::null_mut()) }.into())?;
+        tell.write_all(&process::id().to_ne_bytes())?;
+        wait.read_exact(&mut [0])
+    };
+    // SAFETY: between fork and exec: only async-signal-safe calls, on values that were made before.
+    unsafe { command.pre_exec(hold) };
+}
+
+fn signal_set(signals: &[i32]) -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: `sigemptyset` initialises the whole set before anything reads it.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        for signal in signals {
+            libc::sigaddset(set.as_mut_ptr(), *signal);
+        }
+        set.assume_init()
+    }
+}
+
+fn checked(result: libc::c_long) -> io::Result<()> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+fn owned(fd: libc::c_long) -> io::Result<OwnedFd> {
+    checked(fd)?;
+    // SAFETY: the kernel just made this descriptor for us; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(RawFd::try_from(fd).map_err(io::Error::other)?) })
+}
