@@ -1,0 +1,184 @@
+//! What an ELF file's program headers lead to. Section headers are used where they are, never needed.
+
+use object::elf::{
+    DT_NEEDED, DT_STRTAB, ELF_NOTE_GNU, ELF_NOTE_GO, FileHeader64, NT_GNU_BUILD_ID, NT_GO_BUILD_ID, PF_W,
+    PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader64,
+};
+use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _};
+use object::{Endianness, ReadRef};
+use thiserror::Error;
+
+use super::buildinfo;
+use crate::model::{Build, GoBuild, Linkage};
+
+/// Why a file is not understood.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// Not an ELF file, not a 64-bit one, or a damaged one.
+    #[error("not a readable 64-bit ELF file")]
+    Elf(#[source] object::read::Error),
+}
+
+/// Small parts of a file, so that a hostile one can't make us read much of it.
+const MOST_PART_BYTES: u64 = 1 << 20;
+const MOST_STRING_BYTES: u64 = 4096;
+const MOST_SCANNED_BYTES: u64 = 16 << 20;
+const MOST_NEEDED: usize = 256;
+const MOST_ID_BYTES: usize = 256;
+
+/// Describes the executable in `file`, which lies at `path`.
+///
+/// # Errors
+/// The file is no 64-bit ELF file. Anything further that can't be read is left out.
+pub fn inspect<'data, R: ReadRef<'data>>(path: String, file: R) -> Result<Build, Error> {
+    let header = FileHeader64::<Endianness>::parse(file).map_err(Error::Elf)?;
+    let endian = header.endian().map_err(Error::Elf)?;
+    let segments = header.program_headers(endian, file).map_err(Error::Elf)?;
+    let elf = Elf { file, endian, segments };
+    let go = elf.build_info_by_section(header).or_else(|| elf.build_info_by_scan());
+    Ok(Build { path, id: elf.build_id(), go, linkage: Some(elf.linkage()) })
+}
+
+struct Elf<'data, R> {
+    file: R,
+    endian: Endianness,
+    segments: &'data [ProgramHeader64<Endianness>],
+}
+
+impl<'data, R: ReadRef<'data>> Elf<'data, R> {
+    fn of_type(
+        &self,
+        wanted: object::elf::ProgramType,
+    ) -> impl Iterator<Item = &'data ProgramHeader64<Endianness>> {
+        let endian = self.endian;
+        self.segments.iter().filter(move |segment| segment.p_type(endian) == wanted)
+    }
+
+    /// A segment's bytes, if it is not larger than any real one of its kind.
+    fn part(&self, segment: &ProgramHeader64<Endianness>) -> Option<&'data [u8]> {
+        let (offset, size) = segment.file_range(self.endian);
+        (size <= MOST_PART_BYTES).then(|| self.file.read_bytes_at(offset, size).ok()).flatten()
+    }
+
+    /// Go's build id where there is one, else the GNU one, in hexadecimal.
+    fn build_id(&self) -> Option<String> {
+        let mut gnu = None;
+        for segment in
+            self.of_type(PT_NOTE).filter(|segment| segment.file_range(self.endian).1 <= MOST_PART_BYTES)
+        {
+            let Ok(Some(mut notes)) = segment.notes(self.endian, self.file) else { continue };
+            while let Ok(Some(note)) = notes.next() {
+                match (note.name(), note.n_type(self.endian)) {
+                    (name, NT_GO_BUILD_ID) if name == ELF_NOTE_GO => {
+                        return Some(text(&note.desc()[..note.desc().len().min(MOST_ID_BYTES)]));
+                    }
+                    (name, NT_GNU_BUILD_ID) if name == ELF_NOTE_GNU => {
+                        gnu = Some(hexadecimal(&note.desc()[..note.desc().len().min(MOST_ID_BYTES)]));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        gnu
+    }
+
+    fn linkage(&self) -> Linkage {
+        let interpreter = self.of_type(PT_INTERP).next().and_then(|segment| self.part(segment));
+        Linkage { interpreter: interpreter.map(text), needed: self.needed().unwrap_or_default() }
+    }
+
+    fn needed(&self) -> Option<Vec<String>> {
+        let segment = self.of_type(PT_DYNAMIC).next()?;
+        self.part(segment)?;
+        let entries = segment.dynamic(self.endian, self.file).ok()??;
+        let strings = entries.iter().find(|entry| entry.d_tag(self.endian) == DT_STRTAB)?.d_val(self.endian);
+        let strings = self.file_offset(strings)?;
+        let needed = entries.iter().filter(|entry| entry.d_tag(self.endian) == DT_NEEDED);
+        let names = needed.filter_map(|entry| self.string(strings.checked_add(entry.d_val(self.endian))?));
+        Some(names.take(MOST_NEEDED).collect())
+    }
+
+    fn string(&self, start: u64) -> Option<String> {
+        let end = start.checked_add(MOST_STRING_BYTES)?.min(self.file.len().ok()?);
+        self.file.read_bytes_at_until(start..end, 0).ok().map(text)
+    }
+
+    /// Where in the file the byte at this virtual address lies.
+    fn file_offset(&self, address: u64) -> Option<u64> {
+        self.of_type(PT_LOAD).find_map(|segment| {
+            let inside = address.checked_sub(segment.p_vaddr(self.endian))?;
+            let (offset, size) = segment.file_range(self.endian);
+            (inside < size).then(|| offset.checked_add(inside))?
+        })
+    }
+
+    fn build_info_by_section(&self, header: &FileHeader64<Endianness>) -> Option<GoBuild> {
+        // Beyond this the count stands elsewhere, and no Go binary needs it.
+        let entries = header.e_shnum.get(self.endian);
+        if entries == 0
+            || u64::from(entries) * u64::from(header.e_shentsize.get(self.endian)) > MOST_PART_BYTES
+        {
+            return None;
+        }
+        let sections = header.sections(self.endian, self.file).ok()?;
+        let (_, section) = sections.section_by_name(self.endian, b".go.buildinfo")?;
+        let (offset, size) = section.file_range(self.endian)?;
+        buildinfo::parse(self.file.read_bytes_at(offset, size.min(buildinfo::MOST_BYTES)).ok()?)
+    }
+
+    /// Where the section headers are gone, the blob is found by its magic in the writable segments.
+    fn build_info_by_scan(&self) -> Option<GoBuild> {
+        let writable = self.of_type(PT_LOAD).filter(|segment| segment.p_flags(self.endian).0 & PF_W.0 != 0);
+        let mut budget = MOST_SCANNED_BYTES;
+        writable.into_iter().find_map(|segment| {
+            let (offset, size) = segment.file_range(self.endian);
+            let size = size.min(budget);
+            budget -= size;
+            let data = self.file.read_bytes_at(offset, size).ok()?;
+            let is_magic = |start: &usize| data[*start..].starts_with(buildinfo::MAGIC);
+            buildinfo::parse(&data[(0..data.len()).step_by(16).find(is_magic)?..])
+        })
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).trim_end_matches('\0').to_owned()
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |nibble: u8| char::from_digit(nibble.into(), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 0xf)]).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Check that our own binary is read: an interpreter, libc, and no Go.
+    #[test]
+    fn our_own_binary_is_understood() {
+        let bytes = std::fs::read("/proc/self/exe").unwrap();
+        let build = inspect("/proc/self/exe".into(), bytes.as_slice()).unwrap();
+        let linkage = build.linkage.unwrap();
+        assert!(linkage.interpreter.is_some_and(|path| path.contains("ld-linux")), "no interpreter");
+        assert!(linkage.needed.iter().any(|library| library.starts_with("libc.")), "{:?}", linkage.needed);
+        assert_eq!(build.go, None);
+        assert!(build.id.is_some_and(|id| id.len() >= 16), "no build id");
+    }
+
+    /// Check that damaged files are refused or half-read, never a panic.
+    #[test]
+    fn damaged_files_do_not_panic() {
+        let bytes = std::fs::read("/proc/self/exe").unwrap();
+        for length in [0, 4, 63, 64, 100, 500, 1000, 4096] {
+            let _ = inspect(String::new(), &bytes[..length]);
+        }
+        let mut damaged = bytes[..8192].to_vec();
+        for position in 0..1024 {
+            let whole = damaged[position];
+            damaged[position] = 0xff;
+            let _ = inspect(String::new(), damaged.as_slice());
+            damaged[position] = whole;
+        }
+    }
+}
