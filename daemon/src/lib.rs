@@ -4,6 +4,7 @@
 //! `kernel` (counters) → `collect` (samples) → `learn` (observations) → `policy` (profile) → `emit`
 //! (files) → `app` (commands). `model`, `syscalls` and `golang` serve them all.
 
+pub mod collect;
 pub mod golang;
 #[expect(unsafe_code, reason = "maps the counters into memory and reads records as plain values")]
 pub mod kernel;
