@@ -5,9 +5,11 @@
 //! (files) → `app` (commands). `model`, `syscalls` and `golang` serve them all.
 
 pub mod collect;
+pub mod files;
 pub mod golang;
 #[expect(unsafe_code, reason = "maps the counters into memory and reads records as plain values")]
 pub mod kernel;
+pub mod learn;
 pub mod model;
 pub mod syscalls;
 

@@ -1,0 +1,15 @@
+//! Reading and writing files whole: a read is bounded, a write is all or nothing.
+//!
+//! Imports nothing of the crate. What a file means is decided by the module that asked for it.
+
+mod document;
+mod json;
+mod output;
+mod read;
+mod write;
+
+pub use document::{Document, DocumentError, Position, check_document, locate};
+pub use json::{to_json, unique_map};
+pub use output::Output;
+pub use read::{Input, MAX_FILE_BYTES, ReadError, read_bounded};
+pub use write::{WriteError, check_writable, write_atomic};

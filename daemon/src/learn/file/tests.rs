@@ -1,0 +1,180 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::files::Input;
+use crate::model::{
+    Arch, Arguments, Build, GoBuild, Host, Linkage, Losses, PhaseCounts, Role, RoleObservations, Seen,
+    SyscallNr, Timestamp,
+};
+use crate::syscalls::number;
+
+fn nr(name: &str) -> SyscallNr {
+    number(Arch::X86_64, name).unwrap()
+}
+
+fn seen(count: u64, arguments: Arguments) -> Seen {
+    Seen {
+        counts: PhaseCounts::new(count, 0, 1),
+        in_flight: count == 0,
+        first: Timestamp::from_unix_nanos(1_795_000_000_123_456_789),
+        last: Timestamp::from_unix_nanos(1_795_000_001_000_000_000),
+        arguments,
+    }
+}
+
+fn sample() -> Observations {
+    let socket = Arguments::Values(BTreeMap::from([(vec![2, 1, 0], 3), (vec![10, u64::MAX, 6], 1)]));
+    let main = RoleObservations {
+        role: Role::Main,
+        build: Build {
+            path: "/usr/bin/service".into(),
+            id: Some("abc/def".into()),
+            go: Some(GoBuild {
+                toolchain: "go1.27.3".into(),
+                path: Some("example.org/service".into()),
+                module: Some(("example.org/service".into(), "v1.2.3".into())),
+                cgo: Some(false),
+            }),
+            linkage: Some(Linkage { interpreter: None, needed: vec!["libc.so.6".into()] }),
+        },
+        processes: 1,
+        syscalls: BTreeMap::from([
+            (nr("socket"), seen(4, socket)),
+            (nr("read"), seen(0, Arguments::Unwatched)),
+            (nr("ioctl"), seen(7, Arguments::Any)),
+            (SyscallNr::new(500).unwrap(), seen(1, Arguments::Unwatched)),
+        ]),
+        foreign: 2,
+    };
+    let child = RoleObservations {
+        role: Role::Child("sh".into()),
+        build: Build::default(),
+        processes: 0,
+        syscalls: BTreeMap::new(),
+        foreign: 0,
+    };
+    Observations {
+        host: Host {
+            arch: Arch::X86_64,
+            kernel: "6.1.0".into(),
+            clock_source: Some("tsc".into()),
+            seccinch: "0.1.0".into(),
+        },
+        started: Timestamp::from_unix_nanos(1_795_000_000_000_000_001),
+        ended: Timestamp::from_unix_nanos(1_795_000_002_000_000_000),
+        roles: vec![main, child],
+        losses: Losses(BTreeMap::from([("ring_full".into(), 3)])),
+    }
+}
+
+fn text() -> String {
+    String::from_utf8(render(&sample()).unwrap()).unwrap()
+}
+
+/// The whole chain of an error, as a command prints it.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(error) = source {
+        text = format!("{text}: {error}");
+        source = error.source();
+    }
+    text
+}
+
+fn refused(text: &str) -> String {
+    chain(&parse(text.as_bytes()).unwrap_err())
+}
+
+/// Check that nothing is lost between writing and reading, down to the nanosecond.
+#[test]
+fn observations_survive_the_file() {
+    assert_eq!(parse(text().as_bytes()).unwrap(), sample());
+    assert!(text().contains("\"2026-"), "{}", text());
+    assert!(text().contains(".123456789Z\""), "{}", text());
+}
+
+/// Check that the order in which roles were met does not show in the bytes.
+#[test]
+fn the_same_observations_give_the_same_bytes() {
+    let mut other = sample();
+    other.roles.reverse();
+    assert_eq!(render(&other).unwrap(), render(&sample()).unwrap());
+}
+
+/// Check that an unknown name is refused with its place and the nearest name.
+#[test]
+fn unknown_names_say_where_and_what_is_near() {
+    let broken = text().replace("\"socket\"", "\"sokcet\"");
+    let line = 1 + broken.lines().position(|line| line.contains("sokcet")).unwrap();
+    assert_eq!(
+        refused(&broken),
+        format!(
+            "unknown name at line {line} column 9: correct it, or upgrade seccinch if the kernel is newer: \
+             x86_64 has no system call `sokcet`; the nearest name is `socket`"
+        )
+    );
+}
+
+/// Check that what was edited wrongly is refused with line and column.
+#[test]
+fn wrong_fields_say_where() {
+    let unknown = refused(&text().replace("\"processes\"", "\"proceses\""));
+    assert!(unknown.contains("unknown field `proceses`, expected one of"), "{unknown}");
+    assert!(unknown.contains(" at line "), "{unknown}");
+    let cut = refused(&text()[..text().len() / 2]);
+    assert!(cut.starts_with("not a JSON file: EOF while parsing"), "{cut}");
+    let time = refused(&text().replace(".123456789Z", "Z+01:00"));
+    assert!(time.contains("is no time: write it as 2026-01-31T12:00:00.000000000Z"), "{time}");
+    let arch = refused(&text().replace("\"x86_64\"", "\"s390x\""));
+    assert!(arch.starts_with("recorded on `s390x`"), "{arch}");
+    let any = refused(&text().replace("\"any\"", "{\"values\": [{\"values\": [1, 2], \"count\": 1}]}"));
+    assert!(any.contains("the arguments of `ioctl` at line"), "{any}");
+}
+
+/// Check that a newer file is refused as such, whatever else it holds.
+#[test]
+fn newer_files_are_refused() {
+    let newer = text().replace("\"version\": 1", "\"version\": 2, \"unheard_of\": {}");
+    assert!(refused(&newer).starts_with("written by a newer seccinch:"), "{}", refused(&newer));
+}
+
+/// Check that the file's name stands in front of what is wrong with it.
+#[test]
+fn the_file_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.json");
+    std::fs::write(&path, "{}").unwrap();
+    let error = read(&Input::File(path.clone())).unwrap_err();
+    assert_eq!(
+        chain(&error),
+        format!(
+            "cannot use {} as observations: not a `seccinch.observations` file: it has no `format`",
+            path.display()
+        )
+    );
+}
+
+proptest! {
+    /// Check that any counts and times come back unchanged.
+    #[test]
+    fn any_counts_and_times_come_back(
+        number in 0..512u16,
+        counts in any::<(u64, u64, u64)>(),
+        first in any::<u64>(),
+        last in any::<u64>(),
+    ) {
+        let mut observations = sample();
+        let seen = Seen {
+            counts: PhaseCounts::new(counts.0, counts.1, counts.2),
+            in_flight: false,
+            first: Timestamp::from_unix_nanos(first),
+            last: Timestamp::from_unix_nanos(last),
+            arguments: Arguments::Unwatched,
+        };
+        observations.roles[0].syscalls = BTreeMap::from([(SyscallNr::new(number).unwrap(), seen)]);
+        prop_assert_eq!(parse(&render(&observations).unwrap()).unwrap(), observations);
+    }
+}

@@ -1,0 +1,3 @@
+//! From samples to observations, and the file that keeps them.
+
+pub mod file;
