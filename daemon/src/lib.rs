@@ -11,6 +11,7 @@ pub mod golang;
 pub mod kernel;
 pub mod learn;
 pub mod model;
+pub mod policy;
 pub mod syscalls;
 
 mod sys;

@@ -1,0 +1,69 @@
+//! What changes from one profile to another.
+
+use std::collections::BTreeSet;
+
+use super::{DefaultAction, Profile, Reason, Rule, Verdict};
+use crate::model::SyscallNr;
+
+/// What changes from one profile to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The default actions, if they differ.
+    pub default: Option<(DefaultAction, DefaultAction)>,
+    /// The rules that differ, by number.
+    pub changes: Vec<(SyscallNr, Change)>,
+}
+
+/// One side of a changed rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Side {
+    /// What happens to the call.
+    pub verdict: Verdict,
+    /// Why.
+    pub reasons: BTreeSet<Reason>,
+}
+
+/// How a rule differs. Reasons alone make no difference: the filter is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Change {
+    /// Only the new profile has it.
+    Added(Side),
+    /// Only the old profile has it.
+    Removed(Side),
+    /// Both have it with another verdict.
+    Changed(Side, Side),
+}
+
+impl From<&Rule> for Side {
+    fn from(rule: &Rule) -> Self {
+        Self { verdict: rule.verdict().clone(), reasons: rule.reasons().clone() }
+    }
+}
+
+impl Difference {
+    /// Whether both profiles are the same filter.
+    pub fn is_empty(&self) -> bool {
+        self.default.is_none() && self.changes.is_empty()
+    }
+}
+
+/// What changes from `old` to `new`, which are for the same architecture.
+pub fn diff(old: &Profile, new: &Profile) -> Difference {
+    let numbers: BTreeSet<SyscallNr> = old.rules().keys().chain(new.rules().keys()).copied().collect();
+    let change = |nr: SyscallNr| Some((nr, changed(old.rules().get(&nr), new.rules().get(&nr))?));
+    let defaults = (old.default_action(), new.default_action());
+    Difference {
+        default: (defaults.0 != defaults.1).then_some(defaults),
+        changes: numbers.into_iter().filter_map(change).collect(),
+    }
+}
+
+fn changed(old: Option<&Rule>, new: Option<&Rule>) -> Option<Change> {
+    match (old, new) {
+        (None, None) => None,
+        (None, Some(new)) => Some(Change::Added(new.into())),
+        (Some(old), None) => Some(Change::Removed(old.into())),
+        (Some(old), Some(new)) if old.verdict() == new.verdict() => None,
+        (Some(old), Some(new)) => Some(Change::Changed(old.into(), new.into())),
+    }
+}

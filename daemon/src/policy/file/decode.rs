@@ -1,0 +1,117 @@
+//! From the file's types to a profile, everything checked.
+
+use std::collections::BTreeMap;
+
+use super::format::{
+    BuildFile, DefaultFile, LaunchFile, MaskedFile, ObservedFile, ProfileFile, ProvenanceFile, ReasonFile,
+    RoleFile, RuleFile, VerdictFile,
+};
+use super::{ProfileFileError, RuleFileError};
+use crate::files::locate;
+use crate::model::{Arch, PhaseCounts, Role, Timestamp};
+use crate::policy::floor::NoNewPrivileges;
+use crate::policy::{
+    Alternatives, ArgIndex, BuildStamp, Condition, ConditionError, Conjunction, DefaultAction, Digest, Errno,
+    Launch, Masked, Note, Observed, Profile, Provenance, Reason, Rule, Verdict,
+};
+use crate::syscalls;
+
+/// `bytes` is the text that `file` was read from, to say where something stands.
+pub(super) fn decode(file: ProfileFile, bytes: &[u8]) -> Result<Profile, ProfileFileError> {
+    let Some(arch) = Arch::from_name(&file.arch) else {
+        return Err(ProfileFileError::UnknownArch(file.arch));
+    };
+    let default = match file.default {
+        DefaultFile::Errno(name) => {
+            DefaultAction::Errno(errno(&name).map_err(|_| word(bytes, name, "error name"))?)
+        }
+        DefaultFile::KillProcess => DefaultAction::KillProcess,
+        DefaultFile::Log => DefaultAction::Log,
+    };
+    let mut rules = BTreeMap::new();
+    for (name, file) in file.rules {
+        let nr = syscalls::parse(arch, &name)
+            .map_err(|source| ProfileFileError::UnknownSyscall { position: locate(bytes, &name), source })?;
+        let position = locate(bytes, &name);
+        let rule = rule(file).map_err(|source| ProfileFileError::Rule { position, syscall: name, source })?;
+        rules.insert(nr, rule);
+    }
+    let profile = Profile::new(arch, default, rules).map_err(ProfileFileError::Profile)?;
+    let notes = file.notes.into_iter().map(Note);
+    Ok(profile.with_notes(notes).with_provenance(provenance(file.provenance, bytes)?))
+}
+
+fn word(bytes: &[u8], text: String, what: &'static str) -> ProfileFileError {
+    ProfileFileError::Word { position: locate(bytes, &text), text, what }
+}
+
+fn errno(name: &str) -> Result<Errno, RuleFileError> {
+    Ok(name.parse()?)
+}
+
+fn provenance(file: ProvenanceFile, bytes: &[u8]) -> Result<Provenance, ProfileFileError> {
+    let launches = file.launches.into_iter().map(|file| launch(file, bytes));
+    let digest = |text: String| Digest::parse(&text).ok_or_else(|| word(bytes, text, "SHA-256 digest"));
+    Ok(Provenance {
+        seccinch: file.seccinch,
+        kernels: file.kernels,
+        clock_sources: file.clock_sources,
+        launches: launches.collect::<Result<_, _>>()?,
+        builds: file.builds.into_iter().map(build).collect(),
+        floors: file.floors,
+        inputs: file.inputs.into_iter().map(digest).collect::<Result<_, _>>()?,
+    })
+}
+
+fn launch(file: LaunchFile, bytes: &[u8]) -> Result<Launch, ProfileFileError> {
+    let privileges = if file.no_new_privs { NoNewPrivileges::Set } else { NoNewPrivileges::Unset };
+    Launch::from_name(&file.runtime, privileges).ok_or_else(|| word(bytes, file.runtime, "runtime"))
+}
+
+fn build(file: BuildFile) -> BuildStamp {
+    BuildStamp { path: file.path, id: file.id, go: file.go }
+}
+
+fn rule(file: RuleFile) -> Result<Rule, RuleFileError> {
+    let verdict = match file.verdict {
+        VerdictFile::Allow => Verdict::Allow(Condition::Always),
+        VerdictFile::AllowWhen(lists) => Verdict::Allow(Condition::When(alternatives(lists)?)),
+        VerdictFile::Errno(name) => Verdict::Errno(errno(&name)?),
+    };
+    let mut reasons = file.reasons.into_iter().map(reason).collect::<Result<Vec<_>, _>>()?.into_iter();
+    let first = reasons.next().ok_or(RuleFileError::NoReason)?;
+    Ok(Rule::new(verdict, first).because(reasons))
+}
+
+fn alternatives(lists: Vec<Vec<MaskedFile>>) -> Result<Alternatives, ConditionError> {
+    let masked = |file: MaskedFile| Ok((ArgIndex::new(file.arg)?, Masked::new(file.mask, file.value)?));
+    let conjunction = |list: Vec<MaskedFile>| {
+        Conjunction::new(list.into_iter().map(masked).collect::<Result<Vec<_>, ConditionError>>()?)
+    };
+    Alternatives::new(lists.into_iter().map(conjunction).collect::<Result<Vec<_>, _>>()?)
+}
+
+fn reason(file: ReasonFile) -> Result<Reason, RuleFileError> {
+    Ok(match file {
+        ReasonFile::Observed(file) => Reason::Observed(observed(file)?),
+        ReasonFile::Floor { floor, text } => Reason::Floor { floor, text },
+        ReasonFile::Arguments(text) => Reason::Arguments(text),
+        ReasonFile::Guard(text) => Reason::Guard(text),
+        ReasonFile::Imported(text) => Reason::Imported(text),
+    })
+}
+
+fn observed(file: ObservedFile) -> Result<Observed, RuleFileError> {
+    Ok(Observed {
+        role: match file.role {
+            RoleFile::Main => Role::Main,
+            RoleFile::Child(name) => Role::Child(name),
+            RoleFile::Entered(name) => Role::Entered(name),
+        },
+        program: file.program,
+        build: file.build,
+        counts: PhaseCounts::new(file.startup, file.steady, file.shutdown),
+        first: Timestamp::from_rfc3339(&file.first).ok_or(RuleFileError::Time(file.first))?,
+        in_flight: file.in_flight,
+    })
+}

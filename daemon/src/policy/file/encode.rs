@@ -1,0 +1,97 @@
+//! From a profile to the file's types.
+
+use super::format::{
+    BuildFile, DOCUMENT, DefaultFile, LaunchFile, MaskedFile, ObservedFile, ProfileFile, ProvenanceFile,
+    ReasonFile, RoleFile, RuleFile, VerdictFile,
+};
+use crate::model::{Phase, Role};
+use crate::policy::floor::NoNewPrivileges;
+use crate::policy::{
+    Condition, Conjunction, DefaultAction, Digest, Observed, Profile, Provenance, Reason, Rule, Verdict,
+};
+use crate::syscalls::display_name;
+
+pub(super) fn encode(profile: &Profile) -> ProfileFile {
+    let rules = profile.rules().iter().map(|(nr, one)| (display_name(profile.arch(), *nr), rule(one)));
+    ProfileFile {
+        format: DOCUMENT.format.to_owned(),
+        version: DOCUMENT.version,
+        arch: profile.arch().name().to_owned(),
+        default: match profile.default_action() {
+            DefaultAction::Errno(errno) => DefaultFile::Errno(errno.to_string()),
+            DefaultAction::KillProcess => DefaultFile::KillProcess,
+            DefaultAction::Log => DefaultFile::Log,
+        },
+        notes: profile.notes().iter().map(|note| note.0.clone()).collect(),
+        provenance: provenance(profile.provenance()),
+        rules: rules.collect(),
+    }
+}
+
+fn provenance(from: &Provenance) -> ProvenanceFile {
+    let launches = from.launches.iter().map(|launch| LaunchFile {
+        runtime: launch.runtime_name().to_owned(),
+        no_new_privs: launch.no_new_privileges == NoNewPrivileges::Set,
+    });
+    let builds = from.builds.iter().map(|build| BuildFile {
+        path: build.path.clone(),
+        id: build.id.clone(),
+        go: build.go.clone(),
+    });
+    ProvenanceFile {
+        seccinch: from.seccinch.clone(),
+        kernels: from.kernels.clone(),
+        clock_sources: from.clock_sources.clone(),
+        launches: launches.collect(),
+        builds: builds.collect(),
+        floors: from.floors.clone(),
+        inputs: from.inputs.iter().map(Digest::to_string).collect(),
+    }
+}
+
+fn rule(rule: &Rule) -> RuleFile {
+    let verdict = match rule.verdict() {
+        Verdict::Allow(Condition::Always) => VerdictFile::Allow,
+        Verdict::Allow(Condition::When(alternatives)) => {
+            VerdictFile::AllowWhen(alternatives.iter().map(conjunction).collect())
+        }
+        Verdict::Errno(errno) => VerdictFile::Errno(errno.to_string()),
+    };
+    RuleFile { verdict, reasons: rule.reasons().iter().map(reason).collect() }
+}
+
+fn conjunction(conjunction: &Conjunction) -> Vec<MaskedFile> {
+    let file = |(index, masked): (crate::policy::ArgIndex, crate::policy::Masked)| MaskedFile {
+        arg: index.get().into(),
+        mask: masked.mask(),
+        value: masked.value(),
+    };
+    conjunction.iter().map(file).collect()
+}
+
+fn reason(reason: &Reason) -> ReasonFile {
+    match reason {
+        Reason::Observed(one) => ReasonFile::Observed(observed(one)),
+        Reason::Floor { floor, text } => ReasonFile::Floor { floor: floor.clone(), text: text.clone() },
+        Reason::Arguments(text) => ReasonFile::Arguments(text.clone()),
+        Reason::Guard(text) => ReasonFile::Guard(text.clone()),
+        Reason::Imported(text) => ReasonFile::Imported(text.clone()),
+    }
+}
+
+fn observed(observed: &Observed) -> ObservedFile {
+    ObservedFile {
+        role: match &observed.role {
+            Role::Main => RoleFile::Main,
+            Role::Child(name) => RoleFile::Child(name.clone()),
+            Role::Entered(name) => RoleFile::Entered(name.clone()),
+        },
+        program: observed.program.clone(),
+        build: observed.build.clone(),
+        startup: observed.counts.get(Phase::Startup),
+        steady: observed.counts.get(Phase::Steady),
+        shutdown: observed.counts.get(Phase::Shutdown),
+        in_flight: observed.in_flight,
+        first: observed.first.to_string(),
+    }
+}

@@ -1,0 +1,118 @@
+//! The profile file as it is written: version 1.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::files::{Document, unique_map};
+
+/// What the head of a profile file says.
+pub const DOCUMENT: Document = Document { format: "seccinch.profile", version: 1 };
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProfileFile {
+    pub(super) format: String,
+    pub(super) version: u32,
+    pub(super) arch: String,
+    pub(super) default: DefaultFile,
+    pub(super) notes: Vec<String>,
+    pub(super) provenance: ProvenanceFile,
+    #[serde(deserialize_with = "unique_map")]
+    pub(super) rules: BTreeMap<String, RuleFile>,
+}
+
+/// `{"errno": "EPERM"}`, `"kill_process"`, `"log"`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum DefaultFile {
+    Errno(String),
+    KillProcess,
+    Log,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProvenanceFile {
+    pub(super) seccinch: BTreeSet<String>,
+    pub(super) kernels: BTreeSet<String>,
+    pub(super) clock_sources: BTreeSet<String>,
+    pub(super) launches: Vec<LaunchFile>,
+    pub(super) builds: Vec<BuildFile>,
+    #[serde(deserialize_with = "unique_map")]
+    pub(super) floors: BTreeMap<String, String>,
+    pub(super) inputs: Vec<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LaunchFile {
+    pub(super) runtime: String,
+    pub(super) no_new_privs: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BuildFile {
+    pub(super) path: String,
+    pub(super) id: Option<String>,
+    pub(super) go: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RuleFile {
+    pub(super) verdict: VerdictFile,
+    pub(super) reasons: Vec<ReasonFile>,
+}
+
+/// `"allow"`, `{"allow_when": [[…]]}` (one of the inner lists holds whole), `{"errno": "ENOSYS"}`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum VerdictFile {
+    Allow,
+    AllowWhen(Vec<Vec<MaskedFile>>),
+    Errno(String),
+}
+
+/// `argument & mask == value`.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MaskedFile {
+    pub(super) arg: u64,
+    pub(super) mask: u64,
+    pub(super) value: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum ReasonFile {
+    Observed(ObservedFile),
+    Floor { floor: String, text: String },
+    Arguments(String),
+    Guard(String),
+    Imported(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ObservedFile {
+    pub(super) role: RoleFile,
+    pub(super) program: String,
+    pub(super) build: Option<String>,
+    pub(super) startup: u64,
+    pub(super) steady: u64,
+    pub(super) shutdown: u64,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) in_flight: bool,
+    pub(super) first: String,
+}
+
+/// `"main"`, `{"child": "sh"}`, `{"entered": "bash"}`.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum RoleFile {
+    Main,
+    Child(String),
+    Entered(String),
+}

@@ -1,0 +1,33 @@
+//! What a profile allows, and why.
+//!
+//! In: observations and floors. Out: a [`Profile`], valid by construction, in which every rule has its
+//! reasons. Nothing here knows how a runtime or a unit file writes it.
+
+mod action;
+mod build;
+pub mod check;
+mod condition;
+mod diff;
+mod digest;
+pub mod file;
+pub mod floor;
+mod merge;
+mod narrow;
+mod profile;
+mod provenance;
+mod reason;
+mod rule;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use action::{DefaultAction, ENOSYS, EPERM, Errno, UnknownErrno};
+pub use build::{BuildError, Clone3, Entered, Input, Options, build};
+pub use condition::{Alternatives, ArgIndex, Condition, ConditionError, Conjunction, Masked};
+pub use diff::{Change, Difference, Side, diff};
+pub use digest::Digest;
+pub use merge::{MergeError, merge};
+pub use narrow::{Narrowing, NarrowingError};
+pub use profile::{Note, Profile, ProfileError};
+pub use provenance::{BuildStamp, Launch, Provenance};
+pub use reason::{Observed, Reason};
+pub use rule::{Rule, Verdict};

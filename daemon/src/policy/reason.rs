@@ -1,0 +1,88 @@
+//! Why a rule is in a profile.
+
+use std::fmt;
+
+use crate::model::{Phase, PhaseCounts, Role, RoleObservations, Seen, Timestamp};
+
+/// Why a rule is in a profile.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// A program was seen to make the call.
+    Observed(Observed),
+    /// Every such program may make it, seen or not.
+    Floor {
+        /// The floor: `go`, `vdso`, `runc`.
+        floor: String,
+        /// What needs it.
+        text: String,
+    },
+    /// How its arguments were decided.
+    Arguments(String),
+    /// It keeps something else sound.
+    Guard(String),
+    /// It came with a profile that has no reasons.
+    Imported(String),
+}
+
+/// One binary's use of a call.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Observed {
+    /// The binary's role.
+    pub role: Role,
+    /// Its path.
+    pub program: String,
+    /// Its build id, if it has one.
+    pub build: Option<String>,
+    /// How often, by phase.
+    pub counts: PhaseCounts,
+    /// When first.
+    pub first: Timestamp,
+    /// It was under way when counting began.
+    pub in_flight: bool,
+}
+
+impl Observed {
+    /// What one role's observations say of one call.
+    pub fn new(role: &RoleObservations, seen: &Seen) -> Self {
+        Self {
+            role: role.role.clone(),
+            program: role.build.path.clone(),
+            build: role.build.id.clone(),
+            counts: seen.counts,
+            first: seen.first,
+            in_flight: seen.in_flight,
+        }
+    }
+}
+
+impl fmt::Display for Observed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.role {
+            Role::Main => f.write_str("main")?,
+            Role::Child(name) => write!(f, "child {name}")?,
+            Role::Entered(name) => write!(f, "entered {name}")?,
+        }
+        write!(f, " ({})", self.program)?;
+        for phase in Phase::ALL {
+            if self.counts.get(phase) > 0 {
+                write!(f, ", {} {}", self.counts.get(phase), phase.name())?;
+            }
+        }
+        if self.in_flight {
+            f.write_str(", under way at the start")?;
+        }
+        write!(f, ", first {}", self.first)
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Observed(observed) => write!(f, "observed: {observed}"),
+            Self::Floor { floor, text } => write!(f, "floor {floor}: {text}"),
+            Self::Arguments(text) => write!(f, "arguments: {text}"),
+            Self::Guard(text) => write!(f, "guard: {text}"),
+            Self::Imported(from) => write!(f, "imported: {from}"),
+        }
+    }
+}
