@@ -5,6 +5,7 @@
 //! (files) → `app` (commands). `model`, `syscalls` and `golang` serve them all.
 
 pub mod collect;
+pub mod emit;
 pub mod files;
 pub mod golang;
 #[expect(unsafe_code, reason = "maps the counters into memory and reads records as plain values")]
