@@ -4,6 +4,8 @@
 //! `kernel` (counters) → `collect` (samples) → `learn` (observations) → `policy` (profile) → `emit`
 //! (files) → `app` (commands). `model`, `syscalls` and `golang` serve them all.
 
+pub mod app;
+pub mod cli;
 pub mod collect;
 pub mod emit;
 pub mod files;

@@ -1,0 +1,4 @@
+//! The commands, without their command line: values in, a report or an error out.
+
+pub mod profile;
+pub mod record;

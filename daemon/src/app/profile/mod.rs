@@ -1,0 +1,21 @@
+//! The `seccinch profile` commands: observations and profiles in, profiles and reports out.
+
+mod build;
+mod check;
+mod diff;
+mod error;
+mod explain;
+mod host;
+mod load;
+mod report;
+mod target;
+
+pub use build::{BuildRequest, build};
+pub use check::{CheckReport, check};
+pub use diff::{DiffReport, diff};
+pub use error::ProfileCommandError;
+pub use explain::{ExplainReport, explain};
+pub use host::Host;
+pub use load::{Loaded, Origin, load, merge};
+pub use report::Report;
+pub use target::{Target, default_name, emit, warn_of};
