@@ -1,0 +1,12 @@
+//! Profiles from the outside: the `seccinch profile` commands, what they print, and whether the filters do
+//! in the kernel what the profile says. No root is needed.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "a test ends where its machine fails it")]
+
+mod commands;
+mod errors;
+mod filters;
+mod golden;
+mod kubernetes;
+mod support;
+mod sys;

@@ -1,0 +1,37 @@
+//! Running the binary on the files of this folder.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A file under `tests/`.
+pub(crate) fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests").join(name)
+}
+
+/// What the binary printed, and how it ended.
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: Vec<u8>,
+    pub(crate) stderr: String,
+}
+
+impl Ran {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.stdout.clone()).expect("text")
+    }
+}
+
+/// Runs `seccinch profile` in the folder of the test files, so that messages hold no machine's paths.
+pub(crate) fn profile(arguments: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_seccinch"));
+    let Output { status, stdout, stderr } =
+        command.arg("profile").args(arguments).current_dir(file("")).output().expect("the binary runs");
+    Ran { code: status.code(), stdout, stderr: String::from_utf8(stderr).expect("text") }
+}
+
+/// Runs and expects success.
+pub(crate) fn done(arguments: &[&str]) -> Ran {
+    let ran = profile(arguments);
+    assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.stderr);
+    ran
+}
