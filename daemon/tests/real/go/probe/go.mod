@@ -1,0 +1,3 @@
+module seccinch.test/probe
+
+go 1.19

@@ -1,0 +1,3 @@
+module seccinch.test/websvc
+
+go 1.19

@@ -1,0 +1,108 @@
+//! The program under test: the one place that knows its options.
+
+use std::collections::BTreeSet;
+use std::env;
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use nix::sys::signal::Signal;
+use nix::unistd::Pid;
+use serde_json::Value;
+
+use super::poll;
+use super::process::{self, Process};
+
+/// A profile to be built.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Build {
+    pub(crate) format: &'static str,
+    pub(crate) default_action: &'static str,
+    pub(crate) no_new_privileges: bool,
+}
+
+/// The binary: the one that Cargo built, or another that is to be tested.
+pub(crate) fn program() -> PathBuf {
+    env::var_os("SECCINCH_BIN").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_seccinch")), PathBuf::from)
+}
+
+/// The words before a command that is to be recorded.
+pub(crate) fn record(observations: &Path) -> Vec<OsString> {
+    vec![program().into(), "record".into(), "-o".into(), observations.into(), "--".into()]
+}
+
+/// A recording of something that it did not start.
+pub(crate) struct Attached {
+    recorder: Process,
+}
+
+impl Attached {
+    /// Attaches to a process, and waits until it counts. The recording ends with the process.
+    pub(crate) fn to(pid: Pid, folder: &Path, observations: &Path) -> Result<Self> {
+        Self::watching(&["--pid", &pid.to_string()], folder, observations)
+    }
+
+    /// Watches what these options name, and waits until it counts.
+    pub(crate) fn watching(subject: &[&str], folder: &Path, observations: &Path) -> Result<Self> {
+        let log = folder.join("recorder.log");
+        let mut command = Command::new(program());
+        command.arg("record").args(subject).arg("-o").arg(observations);
+        command.env("SECCINCH_LOG", "info").stdout(Stdio::null()).stderr(File::create(&log)?);
+        let mut recorder = Process::spawn(&mut command)?;
+        poll::until("the recorder to count", poll::SOON, || {
+            let said = fs::read_to_string(&log)?;
+            ensure!(recorder.ended()?.is_none(), "the recorder ended: {said}");
+            Ok(said.contains("counting").then_some(()))
+        })?;
+        Ok(Self { recorder })
+    }
+
+    /// Ends it as Ctrl-C does, and waits for its end.
+    pub(crate) fn stop(self) -> Result<()> {
+        process::signal(self.recorder.pid(), Signal::SIGINT)?;
+        self.finish()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let code = poll::until("the end of the recording", poll::SOON, || self.recorder.ended())?;
+        ensure!(code == 0, "the recorder ended with {code}");
+        Ok(())
+    }
+}
+
+/// The names of all the calls in observations, whichever program made them.
+pub(crate) fn observed(observations: &Path) -> Result<BTreeSet<String>> {
+    let text = fs::read(observations).with_context(|| format!("reading {}", observations.display()))?;
+    let document: Value = serde_json::from_slice(&text)?;
+    let roles = document["roles"].as_array().context("observations have roles")?;
+    let calls = roles.iter().flat_map(|role| role["syscalls"].as_object().into_iter().flatten());
+    Ok(calls.map(|(name, _)| name.clone()).collect())
+}
+
+/// Writes observations without a program that only watched: the service takes its place as the main one.
+pub(crate) fn without(observations: &Path, watcher: &str, service: &Path, changed: &Path) -> Result<()> {
+    let text = fs::read(observations).with_context(|| format!("reading {}", observations.display()))?;
+    let mut document: Value = serde_json::from_slice(&text)?;
+    let roles = document["roles"].as_array_mut().context("observations have roles")?;
+    let runs = |role: &Value, program: &str| {
+        role["build"]["path"].as_str().is_some_and(|path| path.ends_with(program))
+    };
+    roles.retain(|role| !runs(role, watcher));
+    let service = service.to_str().context("a path in UTF-8")?;
+    let main = roles.iter_mut().find(|role| runs(role, service)).context("the service has a role")?;
+    main["role"] = "main".into();
+    fs::write(changed, document.to_string()).with_context(|| format!("writing {}", changed.display()))
+}
+
+/// Builds a profile.
+pub(crate) fn build(observations: &Path, build: Build, profile: &Path) -> Result<()> {
+    let mut command = Command::new(program());
+    command.args(["profile", "build"]).arg(observations).args(["--to", build.format]);
+    command.args(["--default-action", build.default_action]);
+    command.args(["--no-new-privs", if build.no_new_privileges { "yes" } else { "no" }]);
+    process::output(command.arg("-o").arg(profile), Duration::from_secs(20)).map(drop)
+}
