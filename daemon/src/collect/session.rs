@@ -24,7 +24,7 @@ pub struct Session {
     pub(super) group: Option<GroupMemory>,
     /// Processes that ended before anyone could tell whether they were meant.
     undecided: u64,
-    /// Slots of processes that turned out not to be meant: given back one poll later.
+    /// Slots of processes that turned out not to be meant: given back at the next poll.
     rejected: BTreeMap<Slot, FileKey>,
 }
 
@@ -73,14 +73,22 @@ impl Session {
 
     /// Takes in all events and a snapshot.
     pub fn poll(&mut self) -> Result<(), Error> {
-        for (slot, file) in std::mem::take(&mut self.rejected) {
-            if !self.kernel.recycle(slot, file)? {
-                self.rejected.insert(slot, file);
-            }
-        }
+        let due: Vec<Slot> = self.rejected.keys().copied().collect();
+        // First what is on its way about them: an exec may say that a slot has to stay.
         self.drain_events();
+        for slot in due {
+            self.give_back(slot)?;
+        }
         self.kernel.flush_log();
         self.recorder.sample(&mut self.kernel, now())
+    }
+
+    fn give_back(&mut self, slot: Slot) -> Result<(), Error> {
+        let Some(file) = self.rejected.remove(&slot) else { return Ok(()) };
+        if !self.kernel.recycle(slot, file)? {
+            self.rejected.insert(slot, file);
+        }
+        Ok(())
     }
 
     /// Takes in the events that are there, but for so many that somebody else has to have a turn. Says whether

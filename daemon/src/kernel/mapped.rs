@@ -19,7 +19,7 @@ pub(super) struct Mapped<T> {
     _type: PhantomData<T>,
 }
 
-// SAFETY: the mapping belongs to this value alone, and every access is volatile.
+// SAFETY: the mapping belongs to this value alone, and every access is volatile or atomic.
 unsafe impl<T: Pod + Send> Send for Mapped<T> {}
 
 impl<T: Pod> Mapped<T> {

@@ -75,15 +75,13 @@ impl Kernel {
         self.meta.set(meta(slot, offset_of!(SlotMeta, unclaimed)), 1);
     }
 
-    /// Counts a process from now on. Says whether it was not a target already.
-    pub fn track(&mut self, tgid: u32, slot: Slot) -> bool {
-        let fresh = self.slots.get(tgid as usize) == NO_SLOT;
-        if fresh {
+    /// Counts a process from now on, unless it is a target already.
+    pub fn track(&mut self, tgid: u32, slot: Slot) {
+        if self.slots.get(tgid as usize) == NO_SLOT {
             self.meta.add(meta(slot, offset_of!(SlotMeta, live)), 1);
             self.meta.add(meta(slot, offset_of!(SlotMeta, processes)), 1);
             self.slots.set(tgid as usize, slot.get());
         }
-        fresh
     }
 
     /// Takes back that a process is counted: it has ended without the kernel side seeing it.
@@ -117,7 +115,7 @@ impl Kernel {
         Slot::new(self.slots.get(tgid as usize))
     }
 
-    /// Gives the slot of a rejected process back, one poll after the process was untracked: nobody can
+    /// Gives the slot of a rejected process back, at the poll after the process was untracked: nobody can
     /// still be counting into it then. False if somebody was still in it, and it must be tried again.
     pub fn recycle(&mut self, slot: Slot, file: FileKey) -> Result<bool, Error> {
         if self.state(slot).processes > 1 && self.expel(slot) {

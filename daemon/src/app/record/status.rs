@@ -18,9 +18,10 @@ impl StatusLine {
         Self { started: Instant::now(), is_terminal: io::stderr().is_terminal() }
     }
 
-    /// Shows how far the recording has come.
-    pub(super) fn show(&self, progress: Progress) {
+    /// Shows how far the recording has come; asks only if anybody can see it.
+    pub(super) fn show(&self, progress: impl FnOnce() -> Progress) {
         if self.is_terminal {
+            let progress = progress();
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let now = Timestamp::from_unix_nanos(u64::try_from(now.as_nanos()).unwrap_or(u64::MAX));
             overwrite(&text(self.started.elapsed(), progress, now));

@@ -49,7 +49,7 @@ pub(super) async fn watch(
         let over = match wake {
             Wake::Tick => {
                 session.poll()?;
-                status.show(session.progress());
+                status.show(|| session.progress());
                 ending.with_targets && !session.has_live_main()
             }
             Wake::Events => {
