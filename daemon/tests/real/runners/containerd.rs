@@ -11,7 +11,8 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use super::runc::RUNC;
-use super::{Running, rootfs};
+use super::Running;
+use super::rootfs::{self, Files};
 use crate::services::{Launch, Service};
 use crate::support::fixtures::Program;
 use crate::support::poll;
@@ -38,7 +39,7 @@ pub(crate) fn start(
     launch: &Launch,
     profile: Option<&Path>,
 ) -> Result<Box<dyn Running>> {
-    let (root, program) = rootfs::build(sandbox, service)?;
+    let (root, program) = rootfs::build(sandbox, service, Files::Copied)?;
     let image = image(sandbox.dir(), &root)?;
     let (daemon, socket) = daemon(sandbox)?;
     let ctr = |sandbox: &Sandbox| -> Result<Command> {

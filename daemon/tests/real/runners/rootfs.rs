@@ -12,8 +12,17 @@ use crate::support::poll;
 use crate::support::process;
 use crate::support::sandbox::{self, Sandbox};
 
+/// How a file gets into the folder.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Files {
+    /// By a link, which costs nothing, where both are on one file system.
+    Linked,
+    /// As a file of its own: one that is linked elsewhere meanwhile has changed, to `tar`.
+    Copied,
+}
+
 /// Builds the folder, and returns it and the service's path inside.
-pub(crate) fn build(sandbox: &Sandbox, service: &Service) -> Result<(PathBuf, String)> {
+pub(crate) fn build(sandbox: &Sandbox, service: &Service, files: Files) -> Result<(PathBuf, String)> {
     let root = sandbox.dir().join("rootfs");
     for folder in ["usr/bin", "usr/lib", "usr/lib64", "etc", "dev", "proc", "sys", "tmp", "run"] {
         fs::create_dir_all(root.join(folder))?;
@@ -30,34 +39,36 @@ pub(crate) fn build(sandbox: &Sandbox, service: &Service) -> Result<(PathBuf, St
 
     let program = service.program.path()?;
     let name = program.file_name().context("a program has a name")?.to_string_lossy().into_owned();
-    add(&root, &program, Path::new(&format!("/usr/bin/{name}")))?;
+    files.add(&root, &program, Path::new(&format!("/usr/bin/{name}")))?;
     for tool in service.tools {
-        add(&root, Path::new(tool), Path::new(tool))?;
+        files.add(&root, Path::new(tool), Path::new(tool))?;
     }
     Ok((root, format!("/usr/bin/{name}")))
 }
 
-/// Adds a program and the libraries it is linked with.
-fn add(root: &Path, program: &Path, place: &Path) -> Result<()> {
-    copy(program, &inside(root, place))?;
-    // `ldd` fails on what is linked with nothing.
-    let linked = process::output(Command::new("ldd").arg(program), poll::SOON).unwrap_or_default();
-    for library in linked.split_whitespace().filter(|word| word.starts_with('/')) {
-        copy(Path::new(library), &inside(root, Path::new(library)))?;
+impl Files {
+    /// Adds a program and the libraries it is linked with.
+    fn add(self, root: &Path, program: &Path, place: &Path) -> Result<()> {
+        self.put(program, &inside(root, place))?;
+        // `ldd` fails on what is linked with nothing.
+        let linked = process::output(Command::new("ldd").arg(program), poll::SOON).unwrap_or_default();
+        for library in linked.split_whitespace().filter(|word| word.starts_with('/')) {
+            self.put(Path::new(library), &inside(root, Path::new(library)))?;
+        }
+        Ok(())
     }
-    Ok(())
-}
 
-fn copy(from: &Path, to: &Path) -> Result<()> {
-    if let Some(folder) = to.parent() {
-        fs::create_dir_all(folder)?;
+    fn put(self, from: &Path, to: &Path) -> Result<()> {
+        if let Some(folder) = to.parent() {
+            fs::create_dir_all(folder)?;
+        }
+        let from = from.canonicalize()?;
+        let linked = matches!(self, Self::Linked) && fs::hard_link(&from, to).is_ok();
+        if !linked && !to.exists() {
+            fs::copy(&from, to).with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
+        }
+        Ok(())
     }
-    // A link costs nothing, where both are on one file system.
-    let from = from.canonicalize()?;
-    if !to.exists() && fs::hard_link(&from, to).is_err() {
-        fs::copy(&from, to).with_context(|| format!("copying {} to {}", from.display(), to.display()))?;
-    }
-    Ok(())
 }
 
 /// An absolute path, below the root folder.

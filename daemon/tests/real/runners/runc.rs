@@ -7,7 +7,8 @@ use std::process::Command;
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::{Running, rootfs};
+use super::Running;
+use super::rootfs::{self, Files};
 use crate::services::{Launch, Service};
 use crate::support::fixtures::Program;
 use crate::support::poll;
@@ -70,7 +71,7 @@ pub(crate) fn start(
     profile: Option<&Path>,
     privileges: NoNewPrivileges,
 ) -> Result<Box<dyn Running>> {
-    let (root, program) = rootfs::build(sandbox, service)?;
+    let (root, program) = rootfs::build(sandbox, service, Files::Linked)?;
     let seccomp = profile.map(read).transpose()?;
     let config = config(sandbox, launch, &root, &program, privileges, seccomp.as_ref());
     let bundle = sandbox.dir().join("bundle");

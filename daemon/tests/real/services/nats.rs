@@ -195,12 +195,10 @@ fn headers(run: &Run<'_>) -> Result<()> {
 }
 
 fn stream(run: &Run<'_>) -> Result<()> {
+    // One that stays: with its last stream NATS removes the folder where it is creating the next one.
+    create_stream(run.load.seed)?;
     run.load.each(|number| {
-        let mut client = Client::open(CLIENT)?;
-        let (name, inbox) = (format!("S{number}"), format!("inbox.{number}"));
-        client.subscribe(&inbox)?;
-        let config = format!("{{\"name\":\"{name}\",\"subjects\":[\"kept.{number}\"],\"storage\":\"file\"}}");
-        client.ask(&format!("$JS.API.STREAM.CREATE.{name}"), &inbox, &config)?;
+        let (mut client, name, inbox) = create_stream(number)?;
         for _ in 0..5 {
             client.ask(&format!("kept.{number}"), &inbox, &Load::text(number, 3_000))?;
         }
@@ -211,6 +209,16 @@ fn stream(run: &Run<'_>) -> Result<()> {
         client.ask(&format!("$JS.API.STREAM.DELETE.{name}"), &inbox, "")?;
         Ok(())
     })
+}
+
+/// Creates a stream on disk: returns its client, its name, and where the client hears.
+fn create_stream(number: u64) -> Result<(Client, String, String)> {
+    let mut client = Client::open(CLIENT)?;
+    let (name, inbox) = (format!("S{number}"), format!("inbox.{number}"));
+    client.subscribe(&inbox)?;
+    let config = format!("{{\"name\":\"{name}\",\"subjects\":[\"kept.{number}\"],\"storage\":\"file\"}}");
+    client.ask(&format!("$JS.API.STREAM.CREATE.{name}"), &inbox, &config)?;
+    Ok((client, name, inbox))
 }
 
 fn websocket(run: &Run<'_>) -> Result<()> {
