@@ -6,8 +6,8 @@ use crate::model::Phase;
 impl RoleObservations {
     /// Takes in what the same binary did in the same role elsewhere.
     pub fn absorb(&mut self, other: Self) {
-        self.processes += other.processes;
-        self.foreign += other.foreign;
+        self.processes = self.processes.saturating_add(other.processes);
+        self.foreign = self.foreign.saturating_add(other.foreign);
         for (nr, seen) in other.syscalls {
             match self.syscalls.get_mut(&nr) {
                 Some(known) => known.absorb(seen),
@@ -43,7 +43,8 @@ impl Arguments {
             (Self::Unwatched, Self::Unwatched) => {}
             (Self::Values(values), Self::Values(others)) => {
                 for (value, count) in others {
-                    *values.entry(value).or_default() += count;
+                    let known: &mut u64 = values.entry(value).or_default();
+                    *known = known.saturating_add(count);
                 }
             }
             _ => *self = Self::Any,
@@ -55,7 +56,8 @@ impl Losses {
     /// Takes in what another recording lost.
     pub fn absorb(&mut self, other: Self) {
         for (reason, count) in other.0 {
-            *self.0.entry(reason).or_default() += count;
+            let known = self.0.entry(reason).or_default();
+            *known = known.saturating_add(count);
         }
     }
 }
