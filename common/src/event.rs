@@ -5,7 +5,8 @@ use crate::FileKey;
 /// Bytes of an executed file's name that are kept.
 pub const FILE_NAME_BYTES: usize = 128;
 
-/// What every record says. It is the whole record for all kinds but [`EventKind::Exec`].
+/// What every record says. It is the whole record for all kinds but [`EventKind::Exec`]
+/// and [`EventKind::Alert`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Event {
@@ -21,7 +22,7 @@ pub struct Event {
     pub code: u32,
     /// The slot of the process after the event (a signal moves it too); for an exit, the one it had.
     pub slot: u16,
-    /// First seen: the system call. Signal: the signal. Otherwise 0.
+    /// First seen and alert: the system call. Signal: the signal. Otherwise 0.
     pub nr: u16,
     /// Exec and signal: the slot before it; for an exec, 0 if the process was not a target. Otherwise 0.
     pub previous: u16,
@@ -43,6 +44,16 @@ pub struct ExecEvent {
     pub name: [u8; FILE_NAME_BYTES],
 }
 
+/// A record of [`EventKind::Alert`].
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct AlertEvent {
+    /// The common part.
+    pub event: Event,
+    /// The argument registers, in the order of the arguments.
+    pub arguments: [u64; 6],
+}
+
 /// What an [`Event`] tells.
 #[repr(u32)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,9 +66,12 @@ pub enum EventKind {
     Exit = 3,
     /// A signal that asks a program to end was delivered to a target.
     Signal = 4,
+    /// A slot made a call that user space wants to know of at once.
+    Alert = 5,
 }
 
 // No implicit padding: user space must never be shown uninitialised kernel stack.
 const _: () = assert!(size_of::<Event>() == 8 + 4 * 4 + 2 * 4);
+const _: () = assert!(size_of::<AlertEvent>() == size_of::<Event>() + 6 * 8);
 const _: () =
     assert!(size_of::<ExecEvent>() == size_of::<Event>() + size_of::<FileKey>() + 8 + FILE_NAME_BYTES);

@@ -9,12 +9,12 @@ mod offsets;
 #[cfg(feature = "user")]
 mod pod;
 
-pub use event::{Event, EventKind, ExecEvent, FILE_NAME_BYTES};
+pub use event::{AlertEvent, Event, EventKind, ExecEvent, FILE_NAME_BYTES};
 pub use map::{ArgumentKey, FileKey, Lost, Once, RoleKey, SlotMeta, Watch};
 pub use offsets::Offsets;
 
 /// Changes whenever a map's layout or meaning changes: programs of another version are never reused.
-pub const ABI_VERSION: u32 = 1;
+pub const ABI_VERSION: u32 = 2;
 
 /// Native numbers that are counted; anything above is foreign.
 pub const MAX_SYSCALLS: usize = 512;
@@ -24,6 +24,21 @@ pub const HOT_COLUMNS: usize = 32;
 
 /// In `IDX`: counted in `WIDE`, and its arguments are learned. Never moved to a column.
 pub const WATCHED: u8 = 0xff;
+
+/// In `IDX`: counted in `WIDE`, and user space is alerted. Never moved to a column.
+pub const ALERTED: u8 = 0xfe;
+
+/// In `IDX`: both of them.
+pub const WATCHED_ALERTED: u8 = 0xfd;
+
+/// In `VERDICTS`: who executes this file is not counted.
+pub const IGNORED: u8 = 1;
+
+/// In `VERDICTS`: who executes this file is a target.
+pub const TARGET: u8 = 2;
+
+/// Nanoseconds between two alerts of a slot, but for calls and arguments that are new to it.
+pub const ALERT_INTERVAL: u64 = 50_000_000;
 
 /// Process ids that share one value of `SLOTS`. An array of `u16` would be rounded up to 8 bytes each.
 pub const PIDS_PER_PAGE: usize = 2048;

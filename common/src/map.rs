@@ -61,6 +61,12 @@ pub struct SlotMeta {
     pub ending: u64,
     /// 1 until the first exec of a command that user space starts: that exec claims the slot.
     pub unclaimed: u64,
+    /// How often the slot was given back: counts of another generation are another's.
+    pub generation: u64,
+    /// When user space was last alerted, in nanoseconds of `CLOCK_MONOTONIC`.
+    pub alerted: u64,
+    /// 1 if argument values of this slot found no room in the map: those that are there are not all.
+    pub arguments_lost: u64,
 }
 
 /// Arguments of one watched call. Its value in `ARGUMENTS` is how often they were seen.

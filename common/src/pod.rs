@@ -1,7 +1,7 @@
 //! What lets aya copy these types in and out of the kernel.
 #![expect(unsafe_code, reason = "`Pod` promises aya that any bytes are a valid value")]
 
-use crate::{ArgumentKey, Event, ExecEvent, FileKey, Offsets, RoleKey, SlotMeta, Watch};
+use crate::{AlertEvent, ArgumentKey, Event, ExecEvent, FileKey, Offsets, RoleKey, SlotMeta, Watch};
 
 // SAFETY: integers only, `repr(C)`, and explicit padding: every bit pattern is a value.
 unsafe impl aya::Pod for FileKey {}
@@ -19,3 +19,5 @@ unsafe impl aya::Pod for Offsets {}
 unsafe impl aya::Pod for Event {}
 // SAFETY: as above.
 unsafe impl aya::Pod for ExecEvent {}
+// SAFETY: as above.
+unsafe impl aya::Pod for AlertEvent {}

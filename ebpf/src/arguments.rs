@@ -10,16 +10,24 @@ use crate::{
 
 const BPF_NOEXIST: u64 = 1;
 
-/// Counts the values of one call. What can't be read is like one value too many: any is possible.
+/// Counts the values of one call, and says whether they were learned just now. What can't be read is like one
+/// value too many: any is possible.
 #[inline(always)]
-pub fn learn(slot: u16, nr: u16, regs: u64) {
-    let Some(watch) = WATCHES.get(u32::from(nr)) else { return };
-    let Some(values) = values(watch, regs) else { return overflow(slot, nr) };
+pub fn learn(slot: u16, nr: u16, regs: u64) -> bool {
+    let values = WATCHES.get(u32::from(nr)).and_then(|watch| values(watch, regs));
+    let Some(values) = values else {
+        overflow(slot, nr);
+        return false;
+    };
     let key = ArgumentKey { values, slot, nr, overflow: 0 };
     if again(&key) {
-        return;
+        return false;
     }
-    if slot_is_full(slot) { overflow(slot, nr) } else { first(&key) }
+    if slot_is_full(slot) {
+        overflow(slot, nr);
+        return false;
+    }
+    first(&key)
 }
 
 #[inline(always)]
@@ -42,22 +50,35 @@ fn again(key: &ArgumentKey) -> bool {
 }
 
 #[inline(always)]
-fn first(key: &ArgumentKey) {
-    if ARGUMENTS.insert(key, 1, BPF_NOEXIST).is_ok() {
-        if let Some(meta) = slots::meta(key.slot) {
-            // SAFETY: a field of a map value.
-            atomic::add(unsafe { &raw mut (*meta).arguments }, 1);
+fn first(key: &ArgumentKey) -> bool {
+    if ARGUMENTS.insert(key, 1, BPF_NOEXIST).is_err() {
+        if !again(key) {
+            no_room(key.slot);
         }
-    } else if !again(key) {
-        slots::lost(Lost::ArgumentsFull);
+        return false;
     }
+    if let Some(meta) = slots::meta(key.slot) {
+        // SAFETY: a field of a map value.
+        atomic::add(unsafe { &raw mut (*meta).arguments }, 1);
+    }
+    true
 }
 
 #[inline(always)]
 fn overflow(slot: u16, nr: u16) {
     let key = ArgumentKey { values: [0; 3], slot, nr, overflow: 1 };
     if !again(&key) && ARGUMENTS.insert(key, 1, BPF_NOEXIST).is_err() && !again(&key) {
-        slots::lost(Lost::ArgumentsFull);
+        no_room(slot);
+    }
+}
+
+/// Notes that what is known of this slot's values is not all.
+#[inline(always)]
+fn no_room(slot: u16) {
+    slots::lost(Lost::ArgumentsFull);
+    if let Some(meta) = slots::meta(slot) {
+        // SAFETY: a field of a map value; whoever writes it writes the same.
+        unsafe { (&raw mut (*meta).arguments_lost).write_volatile(1) };
     }
 }
 

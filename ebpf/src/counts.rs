@@ -1,9 +1,9 @@
 //! The hot path: one more call of a target.
 
-use seccinch_common::{Event, EventKind, HOT_COLUMNS, MAX_SYSCALLS, NO_SLOT, WATCHED};
+use seccinch_common::{ALERTED, Event, EventKind, HOT_COLUMNS, MAX_SYSCALLS, NO_SLOT, WATCHED};
 
 use crate::{
-    arguments, atomic, events,
+    alerts, arguments, atomic, events,
     kernel::Task,
     maps::{HOT, IDX, WIDE},
     slots,
@@ -29,12 +29,21 @@ fn native(slot: u16, nr: usize, regs: u64) {
     // SAFETY: the caller checked the number against the row's length.
     let column = unsafe { columns.cast::<u8>().add(nr).read_volatile() };
     match column {
-        0 => wide(slot, nr),
-        WATCHED => {
-            wide(slot, nr);
-            arguments::learn(slot, nr as u16, regs);
-        }
+        0 => _ = wide(slot, nr),
+        marker if marker as usize >= HOT_COLUMNS => marked(slot, nr, marker, regs),
         _ => hot(slot, column),
+    }
+}
+
+/// A call of which more is wanted than its count.
+#[inline(always)]
+fn marked(slot: u16, nr: usize, marker: u8, regs: u64) {
+    let mut is_new = wide(slot, nr);
+    if marker != ALERTED {
+        is_new |= arguments::learn(slot, nr as u16, regs);
+    }
+    if marker != WATCHED {
+        alerts::raise(slot, nr as u16, regs, is_new);
     }
 }
 
@@ -46,9 +55,10 @@ fn hot(slot: u16, column: u8) {
     unsafe { *row.cast::<u64>().add(column as usize & (HOT_COLUMNS - 1)) += 1 }
 }
 
+/// Counts in the row that all CPUs share; says whether it was the slot's first call of that number.
 #[inline(always)]
-fn wide(slot: u16, nr: usize) {
-    let Some(row) = WIDE.get_ptr_mut(u32::from(slot)) else { return };
+fn wide(slot: u16, nr: usize) -> bool {
+    let Some(row) = WIDE.get_ptr_mut(u32::from(slot)) else { return false };
     // SAFETY: as in `native`.
     let counter = unsafe { row.cast::<u64>().add(nr) };
     // SAFETY: as in `native`.
@@ -58,6 +68,7 @@ fn wide(slot: u16, nr: usize) {
         let event = events::about_current(EventKind::FirstSeen, slot);
         events::send_quietly(Event { nr: nr as u16, ..event });
     }
+    before == 0
 }
 
 #[inline(always)]

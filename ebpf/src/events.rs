@@ -4,7 +4,7 @@ use aya_ebpf::helpers::{
     bpf_get_current_pid_tgid,
     generated::{bpf_get_current_cgroup_id, bpf_ktime_get_ns},
 };
-use seccinch_common::{Event, EventKind, ExecEvent, FILE_NAME_BYTES, FileKey, Lost};
+use seccinch_common::{AlertEvent, Event, EventKind, ExecEvent, FILE_NAME_BYTES, FileKey, Lost};
 
 use crate::{executable, maps::EVENTS, slots};
 
@@ -60,5 +60,13 @@ pub fn send_exec(event: Event, file: FileKey, bprm: u64) {
     let group = unsafe { bpf_get_current_cgroup_id() };
     let exec = entry.write(ExecEvent { event, file, group, name: [0; FILE_NAME_BYTES] });
     executable::name(bprm, &mut exec.name);
+    entry.submit(BPF_RB_FORCE_WAKEUP);
+}
+
+/// Sends a call with its arguments and wakes user space.
+#[inline(always)]
+pub fn send_alert(event: Event, arguments: [u64; 6]) {
+    let Some(mut entry) = EVENTS.reserve::<AlertEvent>(0) else { return slots::lost(Lost::RingFull) };
+    entry.write(AlertEvent { event, arguments });
     entry.submit(BPF_RB_FORCE_WAKEUP);
 }

@@ -3,7 +3,10 @@
 use aya_ebpf::helpers::bpf_probe_read_kernel_str_bytes;
 use seccinch_common::{FILE_NAME_BYTES, FileKey};
 
-use crate::kernel::{OFFSETS, field};
+use crate::{
+    kernel::{OFFSETS, field},
+    maps::VERDICTS,
+};
 
 /// Multigrain timestamps (Linux 6.13) mark in bit 31 that somebody looked at the time; a look must not
 /// make it another file.
@@ -33,4 +36,11 @@ pub fn name(bprm: u64, into: &mut [u8; FILE_NAME_BYTES]) {
     let Some(interp) = field::<u64>(bprm, OFFSETS.load().bprm_interp) else { return };
     // SAFETY: the helper checks the address, and writes no more than the buffer holds.
     let _ = unsafe { bpf_probe_read_kernel_str_bytes(interp as *const u8, into) };
+}
+
+/// What user space has said of a file.
+#[inline(always)]
+pub fn verdict(file: &FileKey) -> Option<u8> {
+    // SAFETY: the value is one byte, copied at once.
+    unsafe { VERDICTS.get(file) }.copied()
 }

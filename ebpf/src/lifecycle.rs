@@ -43,8 +43,7 @@ pub fn exec(bprm: u64) {
         return;
     }
     let Some(file) = executable::key(bprm) else { return };
-    let (slot, fresh) =
-        if previous == NO_SLOT { roles::provisional(file) } else { roles::of(previous, file) };
+    let (slot, fresh) = if previous == NO_SLOT { roles::newcomer(file) } else { roles::of(previous, file) };
     if slot == NO_SLOT {
         return;
     }

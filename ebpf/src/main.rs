@@ -7,6 +7,7 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod alerts;
 mod arguments;
 mod atomic;
 mod counts;

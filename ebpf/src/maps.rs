@@ -6,14 +6,15 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
 use seccinch_common::{
-    ArgumentKey, HOT_COLUMNS, Lost, MAX_SYSCALLS, Once, PID_PAGES, PIDS_PER_PAGE, RoleKey, SlotMeta, Watch,
+    ArgumentKey, FileKey, HOT_COLUMNS, Lost, MAX_SYSCALLS, Once, PID_PAGES, PIDS_PER_PAGE, RoleKey, SlotMeta,
+    Watch,
 };
 
 /// Process id → slot, 0 for everyone who is not a target.
 #[map]
 pub static SLOTS: Array<[u16; PIDS_PER_PAGE]> = Array::with_max_entries(PID_PAGES as u32, BPF_F_MMAPABLE);
 
-/// Slot → where each number is counted: 0 in `WIDE`, `WATCHED` there too, else a column of `HOT`.
+/// Slot → where each number is counted: 0 in `WIDE`, a marker there too, else a column of `HOT`.
 #[map]
 pub static IDX: Array<[u8; MAX_SYSCALLS]> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
@@ -40,6 +41,11 @@ pub static PROVISIONAL: Queue<u16> = Queue::with_max_entries(1, 0);
 /// One executable inside one tree → its slot.
 #[map]
 pub static ROLES: HashMap<RoleKey, u16> = HashMap::with_max_entries(1, 0);
+
+/// Files of which user space has said what becomes of those who execute them. The least used ones make room:
+/// they are asked about again.
+#[map]
+pub static VERDICTS: LruHashMap<FileKey, u8> = LruHashMap::with_max_entries(4096, 0);
 
 /// What has happened to processes lately; an entry matters for as long as two threads can race.
 #[map]

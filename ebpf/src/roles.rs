@@ -1,9 +1,10 @@
 //! Which slot a process belongs to once it executes a file: a role is one executable in one process tree.
 
 use aya_log_ebpf::warn;
-use seccinch_common::{FileKey, Lost, NO_SLOT, RoleKey};
+use seccinch_common::{FileKey, IGNORED, Lost, NO_SLOT, RoleKey, TARGET};
 
 use crate::{
+    executable,
     maps::{FREE, PROVISIONAL, ROLES},
     slots,
 };
@@ -71,9 +72,19 @@ fn adopt(slot: u16, root: u64) {
     }
 }
 
+/// A slot of its own for a process that was no target, unless its file is known to be none.
 #[inline(always)]
-pub fn provisional(file: FileKey) -> (u16, bool) {
-    let Some(slot) = PROVISIONAL.pop().ok().flatten() else {
+pub fn newcomer(file: FileKey) -> (u16, bool) {
+    let verdict = executable::verdict(&file);
+    if verdict == Some(IGNORED) {
+        return (NO_SLOT, false);
+    }
+    let mut slot = PROVISIONAL.pop().ok().flatten();
+    if slot.is_none() && verdict == Some(TARGET) {
+        // Those of whom nothing is known yet may not keep out who is meant.
+        slot = FREE.pop().ok().flatten();
+    }
+    let Some(slot) = slot else {
         // No word in the log: it would be one per exec of the whole host.
         slots::lost(Lost::SlotsFull);
         return (NO_SLOT, false);

@@ -1,12 +1,19 @@
 //! Loading and attaching the programs: as BTF tracepoints, else as raw ones.
 
+use std::ffi::CString;
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
-use aya::programs::{BtfTracePoint, ProgramError, RawTracePoint};
+use aya::programs::links::{FdLink, PinnedLink};
+use aya::programs::{BtfTracePoint, ProgramError, ProgramFd, RawTracePoint};
 use aya::{Btf, Ebpf};
 
 use super::error::Error;
+use super::pins::{Kind, Pins};
+use super::targets::ProgramRuns;
 
 /// Which kind of tracepoint the programs are attached to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +34,82 @@ const PROGRAMS: [(&str, &str); 5] = [
     ("sys_enter", "sys_enter"),
 ];
 
+/// A program at its tracepoint. Dropping it detaches the program, unless its link is pinned.
+pub(super) struct Attached {
+    name: &'static str,
+    program: OwnedFd,
+    /// The program stays attached for as long as somebody has it.
+    link: FdLink,
+}
+
+impl Attached {
+    /// Opens the programs that were pinned by a load before, and their links.
+    pub(super) fn open_all(pins: &Pins) -> Result<Vec<Self>, Error> {
+        PROGRAMS.iter().map(|(name, _)| Self::open(pins, name)).collect()
+    }
+
+    fn open(pins: &Pins, name: &'static str) -> Result<Self, Error> {
+        let path = pins.path(Kind::Program, name);
+        let program = open_program(&path).map_err(Error::pin("open", &path))?;
+        let path = pins.path(Kind::Link, name);
+        let link = PinnedLink::from_pin(&path).map_err(Error::pin("open", &path))?;
+        Ok(Self { name, program, link: link.into() })
+    }
+
+    /// The kernel's number for this program.
+    pub(super) fn id(&self) -> Option<u32> {
+        fdinfo(&self.program, "prog_id")?.try_into().ok()
+    }
+
+    /// What the kernel says of it.
+    pub(super) fn runs(&self) -> ProgramRuns {
+        ProgramRuns {
+            program: self.name.into(),
+            is_attached: self.link.info().is_ok_and(|link| Some(link.program_id()) == self.id()),
+            runs: fdinfo(&self.program, "run_cnt").unwrap_or(0),
+            nanoseconds: fdinfo(&self.program, "run_time_ns").unwrap_or(0),
+        }
+    }
+
+    /// Runs that the kernel skipped because the program was already running on that CPU (from Linux 5.12).
+    pub(super) fn skipped(&self) -> u64 {
+        fdinfo(&self.program, "recursion_misses").unwrap_or(0)
+    }
+}
+
+/// A number that the kernel shows of an open program.
+fn fdinfo(fd: &OwnedFd, field: &str) -> Option<u64> {
+    let info = fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd())).ok()?;
+    let value = |line: &str| line.strip_prefix(field)?.strip_prefix(':')?.trim().parse().ok();
+    info.lines().find_map(value)
+}
+
+/// Opens a pinned program by `BPF_OBJ_GET` of bpf(2). aya would look up the type information of what it is attached to
+/// by its number too, which takes `CAP_SYS_ADMIN` and is needed for nothing here.
+fn open_program(path: &Path) -> io::Result<OwnedFd> {
+    const OBJ_GET: libc::c_long = 7;
+    /// The part of `union bpf_attr` that the command reads (`include/uapi/linux/bpf.h`, Linux 6.12).
+    #[repr(C)]
+    struct Get {
+        path: u64,
+        descriptor: u32,
+        flags: u32,
+    }
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let get = Get { path: path.as_ptr() as u64, descriptor: 0, flags: 0 };
+    // SAFETY: reads `get` and the text that it points to; both outlive the call.
+    let opened = unsafe { libc::syscall(libc::SYS_bpf, OBJ_GET, &raw const get, size_of::<Get>()) };
+    match RawFd::try_from(opened) {
+        // SAFETY: the kernel just made this descriptor for us; nobody else owns it.
+        Ok(opened) if opened >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(opened) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+fn copy(fd: &ProgramFd) -> Result<OwnedFd, ProgramError> {
+    fd.as_fd().try_clone_to_owned().map_err(|error: io::Error| error.into())
+}
+
 /// Loads every program: as `wanted`, or if nothing is, as BTF tracepoints if they all load and as raw ones
 /// otherwise. The maps must still be open.
 pub(super) fn load(ebpf: &mut Ebpf, wanted: Option<Hooks>) -> Result<Hooks, Error> {
@@ -43,16 +126,48 @@ pub(super) fn load(ebpf: &mut Ebpf, wanted: Option<Hooks>) -> Result<Hooks, Erro
     Ok(Hooks::Raw)
 }
 
-/// Attaches every loaded program.
-pub(super) fn attach(ebpf: &mut Ebpf, hooks: Hooks) -> Result<(), Error> {
-    for program in PROGRAMS {
-        match hooks {
-            Hooks::Btf => btf_program(ebpf, program)?.attach().map(drop),
-            Hooks::Raw => raw_program(ebpf, program)?.attach(program.1).map(drop),
+/// Attaches every loaded program, and pins it and its link if that is wanted.
+pub(super) fn attach(ebpf: &mut Ebpf, hooks: Hooks, pins: Option<&Pins>) -> Result<Vec<Attached>, Error> {
+    PROGRAMS.iter().map(|program| attach_one(ebpf, hooks, pins, *program)).collect()
+}
+
+fn attach_one(
+    ebpf: &mut Ebpf,
+    hooks: Hooks,
+    pins: Option<&Pins>,
+    program: (&'static str, &'static str),
+) -> Result<Attached, Error> {
+    let pin = pins.map(|pins| pins.path(Kind::Program, program.0));
+    let (fd, mut link) = match hooks {
+        Hooks::Btf => {
+            let loaded = btf_program(ebpf, program)?;
+            if let Some(path) = &pin {
+                loaded.pin(path).map_err(Error::pin("pin", path))?;
+            }
+            attach_btf(loaded).map_err(failed(program))?
         }
-        .map_err(failed(program))?;
+        Hooks::Raw => {
+            let loaded = raw_program(ebpf, program)?;
+            if let Some(path) = &pin {
+                loaded.pin(path).map_err(Error::pin("pin", path))?;
+            }
+            attach_raw(loaded, program.1).map_err(failed(program))?
+        }
+    };
+    if let Some(path) = pins.map(|pins| pins.path(Kind::Link, program.0)) {
+        link = link.pin(&path).map_err(Error::pin("pin", &path))?.into();
     }
-    Ok(())
+    Ok(Attached { name: program.0, program: fd, link })
+}
+
+fn attach_btf(program: &mut BtfTracePoint) -> Result<(OwnedFd, FdLink), ProgramError> {
+    let id = program.attach()?;
+    Ok((copy(program.fd()?)?, program.take_link(id)?.into()))
+}
+
+fn attach_raw(program: &mut RawTracePoint, tracepoint: &str) -> Result<(OwnedFd, FdLink), ProgramError> {
+    let id = program.attach(tracepoint)?;
+    Ok((copy(program.fd()?)?, program.take_link(id)?.into()))
 }
 
 fn load_btf(ebpf: &mut Ebpf) -> Result<(), Error> {
@@ -78,15 +193,4 @@ fn raw_program<'a>(ebpf: &'a mut Ebpf, program: (&str, &str)) -> Result<&'a mut 
 fn failed(program: (&str, &str)) -> impl FnOnce(ProgramError) -> Error {
     let (program, tracepoint) = (program.0.to_owned(), program.1.to_owned());
     move |source| Error::Attach { program, tracepoint, source: Box::new(source) }
-}
-
-/// Runs of our programs that the kernel skipped because one was already running on that CPU
-/// (`recursion_misses` in `bpf_prog_info`, from Linux 5.12).
-pub(super) fn skipped_runs(ebpf: &Ebpf) -> u64 {
-    let misses = |program: &aya::programs::Program| {
-        let fd = program.fd().ok()?.as_fd().as_raw_fd();
-        let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).ok()?;
-        info.lines().find_map(|line| line.strip_prefix("recursion_misses:"))?.trim().parse::<u64>().ok()
-    };
-    ebpf.programs().filter_map(|(_, program)| misses(program)).sum()
 }

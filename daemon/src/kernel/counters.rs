@@ -5,11 +5,12 @@ use std::mem::offset_of;
 
 use seccinch_common::{HOT_COLUMNS, Lost, MAX_SYSCALLS, SlotMeta};
 
-use super::attach;
+use super::attach::Attached;
 use super::error::Error;
 use super::happening::Happening;
 use super::load::Kernel;
-use super::source::{ArgumentCount, CountRow, Slot, SlotState, Source};
+use super::slot::Slot;
+use super::source::{ArgumentCount, CountRow, SlotState, Source};
 use crate::model::{SyscallNr, Timestamp};
 
 impl Source for Kernel {
@@ -40,8 +41,7 @@ impl Source for Kernel {
 
     fn arguments(&self) -> Result<Vec<ArgumentCount>, Error> {
         let mut counts = Vec::new();
-        for entry in &self.arguments {
-            let (key, count) = entry.map_err(Error::map("ARGUMENTS"))?;
+        for (key, count) in self.arguments.entries()? {
             if let (Some(slot), Some(nr)) = (Slot::new(key.slot), SyscallNr::new(key.nr)) {
                 let values = (key.overflow == 0).then_some(key.values);
                 counts.push(ArgumentCount { slot, nr, values, count });
@@ -50,10 +50,15 @@ impl Source for Kernel {
         Ok(counts)
     }
 
+    fn arguments_lost(&self) -> Vec<Slot> {
+        let is_lost = |slot: &Slot| self.meta.get(meta(*slot, offset_of!(SlotMeta, arguments_lost))) != 0;
+        self.all_slots().filter(is_lost).collect()
+    }
+
     fn losses(&self) -> BTreeMap<&'static str, u64> {
         let mut losses: BTreeMap<_, _> =
             Lost::ALL.into_iter().map(|reason| (reason.name(), self.lost.get(reason as usize))).collect();
-        losses.insert("program_skipped", attach::skipped_runs(&self.ebpf));
+        losses.insert("program_skipped", self.attached.iter().map(Attached::skipped).sum());
         losses
     }
 

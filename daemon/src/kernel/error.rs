@@ -1,6 +1,7 @@
 //! What can go wrong between us and the kernel.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -22,6 +23,9 @@ pub enum Error {
          run seccinch on the host (in a container: with `--pid=host`)"
     )]
     PidNamespace,
+    /// The processes could not be listed.
+    #[error("cannot list the processes in /proc")]
+    Processes(#[source] io::Error),
     /// The kernel's type information can't be had.
     #[error(
         "cannot read the kernel's type information (BTF) from {path}: the kernel needs CONFIG_DEBUG_INFO_BTF, \
@@ -93,6 +97,44 @@ pub enum Error {
         #[source]
         source: io::Error,
     },
+    /// There is no BPF file system to leave programs on.
+    #[error(
+        "{path} is not on a BPF file system, where programs outlive the daemon: \
+         `mount -t bpf bpf /sys/fs/bpf`"
+    )]
+    NoBpfFileSystem {
+        /// Where the programs were to be left.
+        path: PathBuf,
+    },
+    /// Another process counts with what is pinned there.
+    #[error(
+        "another seccinch daemon counts with the pins in {path}: stop it first, or set `pin` in [kernel] to \
+         another folder"
+    )]
+    PinInUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Something on the BPF file system could not be read or written.
+    #[error("cannot {doing} {path} (this needs root, or a BPF file system that this user may write to)")]
+    Pin {
+        /// What was tried.
+        doing: &'static str,
+        /// With what.
+        path: PathBuf,
+        /// The kernel's word.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// A load could not be given a name.
+    #[error("cannot read {path}")]
+    Epoch {
+        /// The kernel's source of unique names.
+        path: &'static str,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
     /// Every slot is taken.
     #[error("all {slots} slots are taken: record fewer targets at once")]
     NoFreeSlot {
@@ -105,5 +147,14 @@ impl Error {
     /// Names the map that an operation failed on.
     pub(super) fn map(map: &'static str) -> impl FnOnce(aya::maps::MapError) -> Self {
         move |source| Self::Map { map, source: Box::new(source) }
+    }
+
+    /// Names what was tried with something on the BPF file system.
+    pub(super) fn pin<E>(doing: &'static str, path: &Path) -> impl FnOnce(E) -> Self
+    where
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let path = path.to_owned();
+        move |source| Self::Pin { doing, path, source: source.into() }
     }
 }

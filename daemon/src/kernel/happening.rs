@@ -1,8 +1,8 @@
 //! Ring-buffer records in the words of the user side.
 
-use seccinch_common::{Event, EventKind, ExecEvent, FileKey};
+use seccinch_common::{AlertEvent, Event, EventKind, ExecEvent, FileKey};
 
-use super::source::Slot;
+use super::slot::Slot;
 use crate::model::{SyscallNr, Timestamp};
 
 /// Something that happened to a target.
@@ -16,6 +16,20 @@ pub enum Happening {
         slot: Slot,
         /// Which call.
         nr: SyscallNr,
+    },
+    /// A call that is watched for, or a combination of arguments that is new for it: not every time, but the
+    /// first one always, and then one in so many milliseconds.
+    Alert {
+        /// When.
+        time: Timestamp,
+        /// Which slot.
+        slot: Slot,
+        /// Which process.
+        tgid: u32,
+        /// Which call.
+        nr: SyscallNr,
+        /// Its argument registers, in their order.
+        arguments: [u64; 6],
     },
     /// A process executed a file.
     Exec {
@@ -69,6 +83,9 @@ impl Happening {
         if let Some(exec) = plain::<ExecEvent>(bytes) {
             return Self::from_exec(&exec, clock(exec.event.time));
         }
+        if let Some(alert) = plain::<AlertEvent>(bytes) {
+            return Self::from_alert(&alert, clock(alert.event.time));
+        }
         let event = plain::<Event>(bytes)?;
         let (time, tgid, slot) = (clock(event.time), event.tgid, Slot::new(event.slot)?);
         match kind(event.kind)? {
@@ -78,8 +95,18 @@ impl Happening {
                 let previous = Slot::new(event.previous)?;
                 Some(Self::Signal { time, tgid, slot, previous, signal: event.nr })
             }
-            EventKind::Exec => None,
+            EventKind::Exec | EventKind::Alert => None,
         }
+    }
+
+    fn from_alert(alert: &AlertEvent, time: Timestamp) -> Option<Self> {
+        Some(Self::Alert {
+            time,
+            slot: Slot::new(alert.event.slot)?,
+            tgid: alert.event.tgid,
+            nr: SyscallNr::new(alert.event.nr)?,
+            arguments: alert.arguments,
+        })
     }
 
     fn from_exec(exec: &ExecEvent, time: Timestamp) -> Option<Self> {
@@ -98,7 +125,7 @@ impl Happening {
 }
 
 fn kind(number: u32) -> Option<EventKind> {
-    [EventKind::FirstSeen, EventKind::Exec, EventKind::Exit, EventKind::Signal]
+    [EventKind::FirstSeen, EventKind::Exec, EventKind::Exit, EventKind::Signal, EventKind::Alert]
         .into_iter()
         .find(|kind| *kind as u32 == number)
 }

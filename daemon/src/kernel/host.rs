@@ -2,12 +2,12 @@
 //! not a verifier log.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::MetadataExt;
-
-use seccinch_common::{PID_PAGES, PIDS_PER_PAGE};
 
 use super::error::Error;
 
+const CAP_SYS_PTRACE: u32 = 19;
 const CAP_SYS_ADMIN: u32 = 21;
 const CAP_PERFMON: u32 = 38;
 const CAP_BPF: u32 = 39;
@@ -28,15 +28,19 @@ pub(super) fn check() -> Result<(), Error> {
     if namespace == INITIAL_PID_NAMESPACE { Ok(()) } else { Err(Error::PidNamespace) }
 }
 
+/// Whether this process may look at what others run. A kernel that does not say is asked no further.
+pub fn may_inspect_processes() -> bool {
+    effective_capabilities().is_none_or(|effective| effective & (1 << CAP_SYS_PTRACE) != 0)
+}
+
 fn effective_capabilities() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("CapEff:"))?;
     u64::from_str_radix(line.trim(), 16).ok()
 }
 
-/// One more than the largest process id that can be given out now.
-pub(super) fn most_processes() -> u32 {
-    let most = u32::try_from(PID_PAGES * PIDS_PER_PAGE).unwrap_or(u32::MAX);
-    let limit = fs::read_to_string("/proc/sys/kernel/pid_max").ok();
-    limit.and_then(|limit| limit.trim().parse().ok()).map_or(most, |limit: u32| limit.min(most))
+/// Every process that lives now.
+pub(super) fn processes() -> io::Result<Vec<u32>> {
+    let entries = fs::read_dir("/proc")?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect())
 }

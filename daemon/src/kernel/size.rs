@@ -5,11 +5,13 @@ use std::fs;
 use seccinch_common::{ArgumentKey, HOT_COLUMNS, MAX_SYSCALLS, PID_PAGES, PIDS_PER_PAGE, SlotMeta};
 
 /// Slots that cover a busy host's workloads; more only costs memory.
-const MOST_SLOTS: u16 = 1024;
+const MOST_SLOTS: u16 = 2048;
 /// Fewer would not hold one service with its children.
 const FEWEST_SLOTS: u16 = 64;
 /// What the slots may take of the machine's memory: a 256th part, up to this.
 const MOST_BYTES: u64 = 64 << 20;
+/// Argument combinations per slot, on the average: a service has some fifty, what it starts far fewer.
+const ARGUMENTS: u32 = 16;
 
 /// The ring buffer of the kernel side's log lines, fixed by aya-log.
 const LOG_RING: u64 = 1 << 17;
@@ -36,7 +38,23 @@ impl Sizes {
     fn new(cpus: u64, memory: u64) -> Self {
         let budget = MOST_BYTES.min(memory / 256);
         let fitting = u16::try_from(budget / slot_bytes(cpus)).unwrap_or(u16::MAX);
-        Self { slots: fitting.clamp(FEWEST_SLOTS, MOST_SLOTS), arguments: 8192, ring: 1 << 20, cpus }
+        let slots = fitting.clamp(FEWEST_SLOTS, MOST_SLOTS);
+        Self { slots, arguments: (u32::from(slots) * ARGUMENTS).max(8192), ring: 1 << 20, cpus }
+    }
+
+    /// The sizes as numbers, to be kept: slots, argument combinations, bytes of the ring, processors.
+    pub(super) fn parts(&self) -> (u32, u32, u32, u32) {
+        (self.slots.into(), self.arguments, self.ring, u32::try_from(self.cpus).unwrap_or(u32::MAX))
+    }
+
+    /// The sizes from such numbers; nothing if they can't be any.
+    pub(super) fn from_parts(slots: u32, arguments: u32, ring: u32, cpus: u32) -> Option<Self> {
+        Some(Self { slots: slots.try_into().ok()?, arguments, ring, cpus: cpus.into() })
+    }
+
+    /// Processors that the kernel keeps rows for.
+    pub(super) fn cpus(&self) -> usize {
+        usize::try_from(self.cpus).unwrap_or(usize::MAX)
     }
 
     /// Bytes that the kernel holds for all maps.
@@ -66,7 +84,7 @@ mod tests {
     #[test]
     fn slots_follow_the_machine() {
         const GIB: u64 = 1 << 30;
-        assert_eq!(Sizes::new(2, 24 * GIB).slots, 1024);
+        assert_eq!(Sizes::new(2, 24 * GIB).slots, 2048);
         let large = Sizes::new(256, 512 * GIB).slots;
         assert!((500..1024).contains(&large), "{large} slots on 256 processors");
         assert_eq!(Sizes::new(64, GIB / 4).slots, 64);
@@ -76,7 +94,7 @@ mod tests {
     #[test]
     fn memory_is_that_of_the_layout() {
         let sizes = Sizes::new(2, 24 << 30);
-        let slots = 1024 * (512 * 8 + 512 + size_of::<SlotMeta>() as u64 + 2 * 256);
-        assert_eq!(sizes.bytes(), (8 << 20) + slots + 8192 * 88 + (1 << 20) + (1 << 17));
+        let slots = 2048 * (512 * 8 + 512 + size_of::<SlotMeta>() as u64 + 2 * 256);
+        assert_eq!(sizes.bytes(), (8 << 20) + slots + 32_768 * 88 + (1 << 20) + (1 << 17));
     }
 }

@@ -5,23 +5,8 @@ use std::fmt;
 
 use super::error::Error;
 use super::happening::Happening;
+use super::slot::Slot;
 use crate::model::{MAX_SYSCALLS, SyscallNr};
-
-/// Where a role's counts are kept. Never 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Slot(u16);
-
-impl Slot {
-    /// A slot by its number; nothing for 0, which means "not a target".
-    pub const fn new(number: u16) -> Option<Self> {
-        if number == seccinch_common::NO_SLOT { None } else { Some(Self(number)) }
-    }
-
-    /// Its number.
-    pub const fn get(self) -> u16 {
-        self.0
-    }
-}
 
 /// One slot's counts since it was given out: cumulative, by native number.
 #[derive(Clone, PartialEq, Eq)]
@@ -90,6 +75,9 @@ pub trait Source {
 
     /// All learned argument values.
     fn arguments(&self) -> Result<Vec<ArgumentCount>, Error>;
+
+    /// Slots of which some argument values found no room.
+    fn arguments_lost(&self) -> Vec<Slot>;
 
     /// What could not be counted so far, by reason.
     fn losses(&self) -> BTreeMap<&'static str, u64>;

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -29,6 +30,19 @@ static void die(const char *what) {
 
 static void calls(long count) {
     for (long i = 0; i < count; i++) syscall(SYS_getppid);
+}
+
+/* Each time a line comes: so many calls, and if the line is a number, an `ioctl` with that command too. */
+static int on_demand(long count) {
+    char line[32];
+    while (fgets(line, sizeof line, stdin)) {
+        unsigned long command = strtoul(line, NULL, 10);
+        calls(count);
+        if (command) syscall(SYS_ioctl, -1, command, 0x5ecc);
+        puts("done");
+        fflush(stdout);
+    }
+    return 0;
 }
 
 static atomic_bool stop;
@@ -180,6 +194,21 @@ static int many_arguments(long count) {
     return 0;
 }
 
+/* For each byte on standard input one ptrace that fails, and then one getsid, which no runtime makes; prints when
+ * the first was made, in nanoseconds since 1970. */
+static int trace_when_told(void) {
+    char told;
+    while (read(0, &told, 1) == 1) {
+        struct timespec now;
+        clock_gettime(CLOCK_REALTIME, &now);
+        syscall(SYS_ptrace, PTRACE_PEEKDATA, -1, NULL, NULL);
+        syscall(SYS_getsid, 0);
+        printf("%ld%09ld\n", (long)now.tv_sec, now.tv_nsec);
+        fflush(stdout);
+    }
+    return 0;
+}
+
 /* Blocked in one call from before the recording to after its end; a line on standard input ends it. */
 static int blocked(void) {
     char line;
@@ -192,6 +221,7 @@ int main(int argc, char **argv, char **env) {
     self = "/proc/self/exe";
     environment = env;
     if (!strcmp(mode, "calls")) return calls(count), 0;
+    if (!strcmp(mode, "on-demand")) return on_demand(count);
     if (!strcmp(mode, "busy")) return busy(count);
     if (!strcmp(mode, "int80")) return int80(count);
     if (!strcmp(mode, "x32")) return x32(count);
@@ -203,6 +233,7 @@ int main(int argc, char **argv, char **env) {
     if (!strcmp(mode, "exec-storm")) return exec_storm(count);
     if (!strcmp(mode, "with-pid")) return with_pid(count, argc > 3 ? atol(argv[3]) : 0);
     if (!strcmp(mode, "many-arguments")) return many_arguments(count);
+    if (!strcmp(mode, "trace-when-told")) return trace_when_told();
     if (!strcmp(mode, "blocked")) return blocked();
     fprintf(stderr, "odd: unknown mode '%s'\n", mode);
     return 2;
