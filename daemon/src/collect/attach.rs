@@ -1,20 +1,16 @@
 //! Making processes targets that run already.
 //!
-//! They may end, fork and execute while they are looked at: a process is only believed if it still lives after
-//! it was made a target, and what it forks from then on is followed by the kernel side.
+//! In: what a recording was asked for. Out: the first trees of it; what those start is followed by the kernel side.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::time::Duration;
 
 use super::error::Error;
-use super::life::Life;
-use super::procfs::Stat;
+use super::newcomers::Newcomers;
 use super::select::{GroupMatch, GroupMemory};
 use super::session::{Session, now};
-use crate::kernel::Slot;
-use crate::model::{Build, Role, Timestamp};
-use crate::sys;
+use crate::kernel::{Kernel, Slot, Targets as _};
+use crate::model::{Build, Role};
 
 impl Session {
     /// Counts a running process and all its descendants from now on. One that is counted already, as another's
@@ -23,7 +19,7 @@ impl Session {
         self.procfs.check_process(pid)?;
         if self.kernel.slot_of(pid).is_none() {
             let slot = self.attach_root(pid)?;
-            self.attach_descendants(BTreeMap::from([(pid, slot)]))?;
+            self.newcomers().track_descendants(BTreeMap::from([(pid, slot)]))?;
         }
         Ok(())
     }
@@ -41,7 +37,7 @@ impl Session {
             }
         }
         let found = slots.len();
-        self.attach_descendants(slots)?;
+        self.newcomers().track_descendants(slots)?;
         Ok(found)
     }
 
@@ -80,71 +76,13 @@ impl Session {
         })?;
         let role = self.role_of_newcomer(&build);
         let slot = self.kernel.take_slot()?;
-        let life = self.life(pid, now());
+        let life = self.newcomers().life(pid);
         self.recorder.add_tree(pid, slot, role, build, life);
-        if self.track(pid, slot)? { Ok(slot) } else { Err(Error::EndedMeanwhile { pid }) }
+        if self.newcomers().track(pid, slot)? { Ok(slot) } else { Err(Error::EndedMeanwhile { pid }) }
     }
 
-    /// Finds descendants until a whole look finds no new one.
-    fn attach_descendants(&mut self, mut slots: BTreeMap<u32, Slot>) -> Result<(), Error> {
-        loop {
-            let parents = self.procfs.parents().map_err(Error::Processes)?;
-            let is_new = |(pid, parent): &(&u32, &u32)| {
-                slots.contains_key(parent) && !slots.contains_key(pid) && self.kernel.slot_of(**pid).is_none()
-            };
-            let found: Vec<_> =
-                parents.iter().filter(is_new).map(|(pid, parent)| (*pid, slots[parent])).collect();
-            if found.is_empty() {
-                return Ok(());
-            }
-            for (pid, parent) in found {
-                slots.insert(pid, self.attach_child(pid, parent)?);
-            }
-        }
-    }
-
-    fn attach_child(&mut self, pid: u32, parent: Slot) -> Result<Slot, Error> {
-        let build = self.procfs.build(pid).unwrap_or_default();
-        let slot = if let Some(slot) = self.recorder.slot_of(parent, &build) {
-            slot
-        } else {
-            let slot = self.kernel.take_slot()?;
-            self.recorder.add_child(slot, parent, build);
-            slot
-        };
-        // One that has ended meanwhile has no more to say.
-        self.track(pid, slot)?;
-        Ok(slot)
-    }
-
-    /// Makes a process a target; says whether it still lived then. One that ended before would leave its id
-    /// behind for whoever gets it next.
-    fn track(&mut self, pid: u32, slot: Slot) -> Result<bool, Error> {
-        let Some(pidfd) = sys::pidfd_open(pid).map(Some).or_else(|source| match source.raw_os_error() {
-            Some(libc::ESRCH) => Ok(None),
-            _ => Err(Error::Proc { what: "descriptor", pid, source }),
-        })?
-        else {
-            return Ok(false);
-        };
-        self.kernel.track(pid, slot);
-        if !sys::pidfd_is_alive(&pidfd) {
-            self.kernel.undo_track(pid, slot);
-            return Ok(false);
-        }
-        self.note_in_flight(pid, slot);
-        Ok(true)
-    }
-
-    /// Notes what the process is in the middle of: that is entered never again.
-    fn note_in_flight(&mut self, pid: u32, slot: Slot) {
-        let calls = self.procfs.in_flight(pid).unwrap_or_default();
-        self.recorder.in_flight(slot, &calls, now());
-    }
-
-    fn life(&self, pid: u32, now: Timestamp) -> Life {
-        let age = |stat: Stat| Some(self.procfs.uptime().ok()?.saturating_sub(stat.start()));
-        let age = self.procfs.stat(pid).ok().and_then(age).unwrap_or(Duration::MAX);
-        Life::new(now.before(age))
+    fn newcomers(&mut self) -> Newcomers<'_, Kernel> {
+        let Self { kernel, procfs, recorder, .. } = self;
+        Newcomers { kernel, procfs, recorder, now: now() }
     }
 }

@@ -26,6 +26,16 @@ impl Life {
         self.asked_to_end.get_or_insert(asked);
     }
 
+    /// When the program was executed.
+    pub const fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// When it was first asked to end.
+    pub const fn asked_to_end(&self) -> Option<Timestamp> {
+        self.asked_to_end
+    }
+
     /// The phase at this time.
     pub fn phase(&self, time: Timestamp) -> Phase {
         let startup = u64::try_from(STARTUP.as_nanos()).unwrap_or(u64::MAX);

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::MetadataExt;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,7 +12,12 @@ use object::ReadCache;
 
 use super::error::Error;
 use crate::golang;
+use crate::kernel::FileKey;
 use crate::model::{Build, SyscallNr};
+use crate::sys;
+
+/// Where the kernel's own is mounted.
+const REAL: &str = "/proc";
 
 /// The kernel thread that starts all the others.
 const KTHREADD: u32 = 2;
@@ -42,7 +48,7 @@ pub struct Membership {
 
 impl Default for ProcFs {
     fn default() -> Self {
-        Self { root: "/proc".into() }
+        Self { root: REAL.into() }
     }
 }
 
@@ -121,10 +127,9 @@ impl ProcFs {
         })
     }
 
-    /// Whether a process is `runc init` or systemd's executor, which will execute another program.
-    pub fn is_launcher(&self, tgid: u32) -> bool {
-        let words = fs::read(self.file(tgid, "cmdline")).unwrap_or_default();
-        is_launcher(&words)
+    /// The words that a process was executed with, each ended by NUL.
+    pub(super) fn command_line(&self, tgid: u32) -> Vec<u8> {
+        fs::read(self.file(tgid, "cmdline")).unwrap_or_default()
     }
 
     /// The calls that a process's threads are inside of. Threads that run user code, or that end
@@ -136,21 +141,122 @@ impl ProcFs {
     }
 
     /// Describes the file that a process executes, also when it was deleted or lies in another mount
-    /// namespace. The leader of a process may have ended; any of its threads knows the file too.
+    /// namespace.
     pub fn build(&self, tgid: u32) -> io::Result<Build> {
+        let Executable { link, path, .. } = self.executable(tgid)?;
+        match inspect_file(&link, path.clone()) {
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Ok(Build { path, ..Build::default() })
+            }
+            described => described,
+        }
+    }
+
+    /// The file that a process executes. The leader of a process may have ended; any of its threads knows the
+    /// file too.
+    pub(super) fn executable(&self, tgid: u32) -> io::Result<Executable> {
         let leader = self.file(tgid, "exe");
         let thread = || Some(fs::read_dir(self.file(tgid, "task")).ok()?.last()?.ok()?.path().join("exe"));
         let link = fs::read_link(&leader).is_err().then(thread).flatten().unwrap_or(leader);
         let path = fs::read_link(&link)?.to_string_lossy().into_owned();
-        let path = path.strip_suffix(" (deleted)").map_or_else(|| path.clone(), str::to_owned);
-        inspect_file(&link, path)
+        let (path, is_nameless) = match path.strip_suffix(" (deleted)") {
+            Some(name) => (name.to_owned(), true),
+            None => (path, false),
+        };
+        Ok(Executable { link, path, is_nameless })
+    }
+
+    /// This very process, as this file system numbers it.
+    pub(super) fn own_process(&self) -> Option<u32> {
+        fs::read_link(self.root.join("self")).ok()?.to_str()?.parse().ok()
+    }
+
+    /// Holds on to a process, to ask later whether it is still the same; nothing if it has ended.
+    pub(super) fn hold(&self, tgid: u32) -> io::Result<Option<Held>> {
+        if self.root != Path::new(REAL) {
+            return Ok(self.stat(tgid).ok().map(|stat| Held::Seen { procfs: self.clone(), tgid, stat }));
+        }
+        match sys::pidfd_open(tgid) {
+            Ok(pidfd) => Ok(Some(Held::Descriptor(pidfd))),
+            Err(source) if source.raw_os_error() == Some(libc::ESRCH) => Ok(None),
+            Err(source) => Err(source),
+        }
     }
 }
 
-/// Describes the executable in a file, which is shown as `path`.
+/// The file that a process executes.
+#[derive(Debug)]
+pub(super) struct Executable {
+    /// What leads to the file itself, wherever it lies.
+    pub(super) link: PathBuf,
+    /// Its path, as the process's mount namespace has it.
+    pub(super) path: String,
+    /// Whether the path leads to it no more, or never did.
+    pub(super) is_nameless: bool,
+}
+
+/// A process that was there once.
+#[derive(Debug)]
+pub(super) enum Held {
+    /// In the kernel.
+    Descriptor(OwnedFd),
+    /// In files.
+    Seen { procfs: ProcFs, tgid: u32, stat: Stat },
+}
+
+impl Held {
+    /// Whether it has not ended.
+    pub(super) fn is_alive(&self) -> bool {
+        match self {
+            Self::Descriptor(pidfd) => sys::pidfd_is_alive(pidfd),
+            Self::Seen { procfs, tgid, stat } => procfs.stat(*tgid).is_ok_and(|now| now == *stat),
+        }
+    }
+}
+
+impl Executable {
+    /// The file, of which nothing but the path is known.
+    pub(super) fn unread(self) -> Build {
+        Build { path: self.path, ..Build::default() }
+    }
+
+    /// Whether the path leads to the very file in our own mount namespace too. Others may have mounted it elsewhere.
+    pub(super) fn is_ours(&self) -> bool {
+        let identity = |file: &Path| fs::metadata(file).map(|file| (file.dev(), file.ino())).ok();
+        let file = identity(&self.link);
+        !self.is_nameless && file.is_some() && file == identity(Path::new(&self.path))
+    }
+}
+
+/// The beginning of `Elf64_Ehdr`, as far as it says what the rest is: `elf(5)`.
+const ELF_MAGIC: &[u8; 4] = b"\x7fELF";
+const ELF_CLASS_64: u8 = 2;
+
+/// Describes the executable in a file, which is shown as `path`. A file of another kind is no Go program; of an ELF
+/// file that is damaged that can't be said, and it is an error ([`io::ErrorKind::InvalidData`]).
 pub(super) fn inspect_file(file: &Path, path: String) -> io::Result<Build> {
-    let bytes = ReadCache::new(File::open(file)?);
-    Ok(golang::inspect(path.clone(), &bytes).unwrap_or_else(|_| Build { path, ..Build::default() }))
+    let file = File::open(file)?;
+    let mut start = [0; 5];
+    let read = file.read_at(&mut start, 0)?;
+    if !start[..read].starts_with(ELF_MAGIC) || start[4] != ELF_CLASS_64 {
+        return Ok(Build { path, ..Build::default() });
+    }
+    let bytes = ReadCache::new(file);
+    golang::inspect(path, &bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+}
+
+/// Describes the file of a name, if it still is the one that was executed.
+pub(super) fn build_of_file(name: &str, key: &FileKey) -> Option<Build> {
+    let path = path_of_file(name, key)?;
+    inspect_file(Path::new(&path), path.clone()).ok()
+}
+
+/// The path of the file of a name, if it still is the one that was executed.
+pub(super) fn path_of_file(name: &str, key: &FileKey) -> Option<String> {
+    let path = fs::canonicalize(name).ok()?;
+    let metadata = fs::metadata(&path).ok()?;
+    let is_same = metadata.ino() == key.inode && metadata.len() == key.size;
+    is_same.then(|| path.to_string_lossy().into_owned())
 }
 
 /// From `/proc/PID/stat`.
@@ -185,17 +291,6 @@ fn folder_by_inode(folder: &Path, number: u64) -> Option<PathBuf> {
     let entries = fs::read_dir(folder).ok()?.flatten();
     let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     folders.into_iter().find_map(|entry| folder_by_inode(&entry.path(), number))
-}
-
-/// By `/proc/PID/cmdline`: runc executes a sealed copy of itself, so its file has no name to go by.
-fn is_launcher(words: &[u8]) -> bool {
-    let mut words = words.split(|byte| *byte == 0);
-    let program = words.next().unwrap_or_default().rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-    match program {
-        b"systemd-executor" => true,
-        b"runc" | b"crun" | b"youki" => words.next() == Some(b"init"),
-        _ => false,
-    }
 }
 
 /// `cgroups(7)`: `hierarchy-ID:controller-list:cgroup-path`.
@@ -239,16 +334,6 @@ mod tests {
         assert_eq!((call.nr.get(), call.arguments[5]), (281, 1));
         assert_eq!(parse_in_flight("running\n"), None);
         assert_eq!(parse_in_flight("-1 0x7ffc 0x4637a4\n"), None);
-    }
-
-    /// Check that the runtimes' own processes are told from programs with such names or arguments.
-    #[test]
-    fn launchers_are_known_by_their_words() {
-        assert!(is_launcher(b"runc\0init\0"));
-        assert!(is_launcher(b"/usr/lib/systemd/systemd-executor\0--deserialize\0"));
-        assert!(!is_launcher(b"runc\0run\0init\0"));
-        assert!(!is_launcher(b"/sbin/init\0"));
-        assert!(!is_launcher(b""));
     }
 
     /// Check that a cgroup path may hold colons.

@@ -1,19 +1,23 @@
 //! One role's history: cumulative counts turned into what happened in which phase.
 
 use std::collections::BTreeMap;
+use std::mem;
 
+use super::learned;
 use super::procfs::InFlight;
-use crate::kernel::{CountRow, SlotState};
+use super::recorder::TreeId;
+use crate::kernel::{CountRow, Slot, SlotState};
 use crate::model::{
-    ArgumentValues, Arguments, Build, Phase, PhaseCounts, Role, RoleObservations, Seen, SyscallNr, Timestamp,
+    Account, ArgumentValues, Arguments, Build, Phase, PhaseCounts, Role, RoleObservations, Seen, SyscallNr,
+    Timestamp,
 };
 use crate::syscalls::Watched;
 
 /// What one slot has done so far.
 #[derive(Debug)]
 pub(super) struct RoleHistory {
-    /// The process tree that it belongs to, by number.
-    pub(super) tree: usize,
+    /// The process tree that it belongs to.
+    pub(super) tree: TreeId,
     /// Its role in that tree.
     pub(super) role: Role,
     /// The binary. Only its path is known for a process that ended before it could be looked at.
@@ -21,25 +25,68 @@ pub(super) struct RoleHistory {
     /// Its processes were asked to end: everything here is shutdown.
     pub(super) is_ending: bool,
     row: CountRow,
+    state: SlotState,
+    sampled: Option<Timestamp>,
     seen: BTreeMap<SyscallNr, Tally>,
+    handed_out: HandedOut,
 }
 
+/// What of a call has not been handed out yet, and when it was seen.
 #[derive(Debug)]
 struct Tally {
     counts: PhaseCounts,
+    /// Values of calls that were under way when counting began.
     in_flight: Option<ArgumentValues>,
+    is_in_flight_told: bool,
+    /// When the kernel side said that it was made for the first time.
+    announced: Option<Timestamp>,
     first: Timestamp,
     last: Timestamp,
 }
 
+/// What has been handed out, but for the counts: those are the last snapshot's without what still waits.
+#[derive(Debug, Default)]
+struct HandedOut {
+    anything: bool,
+    processes: u64,
+    foreign: u64,
+    arguments: BTreeMap<SyscallNr, Arguments>,
+}
+
 impl RoleHistory {
-    pub(super) fn new(tree: usize, role: Role, build: Build) -> Self {
-        Self { tree, role, build, is_ending: false, row: CountRow::default(), seen: BTreeMap::new() }
+    pub(super) fn new(tree: TreeId, role: Role, build: Build) -> Self {
+        Self {
+            tree,
+            role,
+            build,
+            is_ending: false,
+            row: CountRow::default(),
+            state: SlotState::default(),
+            sampled: None,
+            seen: BTreeMap::new(),
+            handed_out: HandedOut::default(),
+        }
     }
 
     /// The history of the same role's processes once they are asked to end.
     pub(super) fn ending(&self) -> Self {
         Self { is_ending: true, ..Self::new(self.tree, self.role.clone(), self.build.clone()) }
+    }
+
+    /// A history that goes on where another daemon stopped.
+    pub(super) fn restored(tree: TreeId, account: &Account) -> Self {
+        let mut history = Self::new(tree, account.role.clone(), account.build.clone());
+        history.is_ending = account.is_ending;
+        for (nr, count) in &account.counts {
+            history.row.add(*nr, *count);
+        }
+        history.handed_out = HandedOut {
+            anything: true,
+            processes: account.processes,
+            foreign: account.foreign,
+            arguments: account.arguments.clone(),
+        };
+        history
     }
 
     /// Whether the binary itself was looked at.
@@ -51,33 +98,65 @@ impl RoleHistory {
     pub(super) fn first_seen(&mut self, nr: SyscallNr, time: Timestamp) {
         let tally = self.tally(nr, time);
         tally.first = tally.first.min(time);
+        tally.announced.get_or_insert(time);
     }
 
     /// Notes the calls that were under way when counting began.
     pub(super) fn in_flight(&mut self, call: &InFlight, watched: Option<&Watched>, now: Timestamp) {
         let values = watched
             .map(|watched| watched.arguments.iter().map(|n| call.arguments[usize::from(*n)]).collect());
-        let known = self.tally(call.nr, now).in_flight.get_or_insert_default();
+        let tally = self.tally(call.nr, now);
+        tally.is_in_flight_told = false;
+        let known = tally.in_flight.get_or_insert_default();
         if let Some(values) = values {
             known.entry(values).or_insert(0);
         }
     }
 
-    /// Takes in a snapshot; everything new since the last one happened in `phase`.
-    pub(super) fn sample(&mut self, row: CountRow, phase: Phase, now: Timestamp) -> Vec<(SyscallNr, u64)> {
+    /// Whether nothing can have happened since the last snapshot: it was taken when nobody was left.
+    pub(super) fn is_settled(&self, state: SlotState) -> bool {
+        self.sampled.is_some() && state == self.state && !is_alive(state)
+    }
+
+    /// Whether a process was left when the last snapshot was taken.
+    pub(super) fn was_alive(&self) -> bool {
+        is_alive(self.state)
+    }
+
+    /// Takes in a snapshot. What is new since the last one happened in the phase that it is now, but for a first
+    /// call whose time is known.
+    pub(super) fn sample(
+        &mut self,
+        row: CountRow,
+        state: SlotState,
+        phase: impl Fn(Timestamp) -> Phase,
+        now: Timestamp,
+    ) -> Vec<(SyscallNr, u64)> {
         let new = |(nr, count): (SyscallNr, u64)| (nr, count.saturating_sub(self.row.get(nr)));
         let grown: Vec<_> = row.iter().map(new).filter(|(_, more)| *more > 0).collect();
         for (nr, more) in &grown {
+            let is_first = self.row.get(*nr) == 0;
             let tally = self.tally(*nr, now);
-            tally.counts.add(phase, *more);
+            let first = tally.announced.filter(|_| is_first).unwrap_or(now);
+            tally.counts.add(phase(first), 1);
+            tally.counts.add(phase(now), more - 1);
             tally.last = now;
         }
         self.row = row;
+        self.state = state;
+        self.sampled = Some(now);
         grown
     }
 
     fn tally(&mut self, nr: SyscallNr, now: Timestamp) -> &mut Tally {
-        let fresh = || Tally { counts: PhaseCounts::default(), in_flight: None, first: now, last: now };
+        let fresh = || Tally {
+            counts: PhaseCounts::default(),
+            in_flight: None,
+            is_in_flight_told: false,
+            announced: None,
+            first: now,
+            last: now,
+        };
         self.seen.entry(nr).or_insert_with(fresh)
     }
 
@@ -91,40 +170,161 @@ impl RoleHistory {
         self.seen.values().map(|tally| tally.first).max()
     }
 
-    /// The history as observations. `arguments` holds what was learned of the watched calls.
-    pub(super) fn finish(
-        self,
-        state: SlotState,
-        arguments: &mut BTreeMap<SyscallNr, Arguments>,
-    ) -> RoleObservations {
-        let seen = |(nr, tally): (SyscallNr, Tally)| {
-            let mut learned = arguments.remove(&nr).unwrap_or_default();
-            let in_flight = tally.in_flight.is_some();
-            match tally.in_flight {
-                Some(values) if learned == Arguments::Unwatched && !values.is_empty() => {
-                    learned = Arguments::Values(values);
-                }
-                Some(values) if !values.is_empty() => learned.absorb(Arguments::Values(values)),
-                _ => {}
-            }
-            (
-                nr,
-                Seen {
-                    counts: tally.counts,
-                    in_flight,
-                    first: tally.first,
-                    last: tally.last,
-                    arguments: learned,
-                },
-            )
-        };
-        RoleObservations {
-            role: self.role,
-            build: self.build,
-            // They were counted where they came from.
-            processes: if self.is_ending { 0 } else { state.processes },
-            syscalls: self.seen.into_iter().map(seen).collect(),
-            foreign: state.foreign,
+    /// What is new since the last time, as increments; nothing if nothing is. `arguments` holds what was learned of
+    /// the watched calls so far, if that was asked for.
+    pub(super) fn harvest(&mut self, arguments: BTreeMap<SyscallNr, Arguments>) -> Option<RoleObservations> {
+        let mut learned = self.new_arguments(arguments);
+        let mut syscalls = BTreeMap::new();
+        for (nr, tally) in &mut self.seen {
+            let seen = tally.harvest(learned.remove(nr).unwrap_or_default());
+            syscalls.extend(seen.map(|seen| (*nr, seen)));
         }
+        let (processes, foreign) = (self.processes(), self.state.foreign);
+        let new = RoleObservations {
+            role: self.role.clone(),
+            build: self.build.clone(),
+            processes: processes.saturating_sub(self.handed_out.processes),
+            syscalls,
+            foreign: foreign.saturating_sub(self.handed_out.foreign),
+        };
+        let is_nothing = new.processes == 0 && new.foreign == 0 && new.syscalls.is_empty();
+        if is_nothing && self.handed_out.anything {
+            return None;
+        }
+        (self.handed_out.processes, self.handed_out.foreign) = (processes, foreign);
+        self.handed_out.anything = true;
+        Some(new)
+    }
+
+    /// Hands out everything once more, from the first call on.
+    pub(super) fn tell_again(&mut self) {
+        (self.row, self.sampled, self.handed_out) = (CountRow::default(), None, HandedOut::default());
+        for tally in self.seen.values_mut() {
+            (tally.counts, tally.is_in_flight_told) = (PhaseCounts::default(), false);
+        }
+    }
+
+    /// Those of an ending slot were counted where they came from.
+    fn processes(&self) -> u64 {
+        if self.is_ending { 0 } else { self.state.processes }
+    }
+
+    /// Of every call that was counted already, the values that have not been handed out.
+    fn new_arguments(&mut self, arguments: BTreeMap<SyscallNr, Arguments>) -> BTreeMap<SyscallNr, Arguments> {
+        let mut new = BTreeMap::new();
+        let at = self.sampled.unwrap_or_default();
+        for (nr, learned) in arguments {
+            if self.row.get(nr) == 0 {
+                continue;
+            }
+            let known = self.handed_out.arguments.entry(nr).or_default();
+            if let Some(more) = learned::increments(known, learned) {
+                new.insert(nr, more);
+            }
+            // After a restart nothing may have been counted since.
+            self.tally(nr, at);
+        }
+        new
+    }
+
+    /// What has been handed out, for a daemon that goes on from it. Names nobody knows here are left as they are.
+    pub(super) fn account(&self, slot: Slot, account: &Account) -> Account {
+        let waiting = |nr: SyscallNr| self.seen.get(&nr).map_or(0, |tally| tally.counts.total());
+        let counts = self.row.iter().map(|(nr, count)| (nr, count.saturating_sub(waiting(nr))));
+        Account {
+            slot: slot.get(),
+            role: self.role.clone(),
+            build: self.build.clone(),
+            is_ending: self.is_ending,
+            processes: self.handed_out.processes,
+            foreign: self.handed_out.foreign,
+            counts: counts.filter(|(_, count)| *count > 0).collect(),
+            arguments: self.handed_out.arguments.clone(),
+            ..*account
+        }
+    }
+}
+
+impl Tally {
+    fn harvest(&mut self, mut learned: Arguments) -> Option<Seen> {
+        let counts = mem::take(&mut self.counts);
+        let in_flight = self.in_flight.as_ref().filter(|_| !mem::replace(&mut self.is_in_flight_told, true));
+        if counts.total() == 0 && in_flight.is_none() && learned == Arguments::Unwatched {
+            return None;
+        }
+        let is_in_flight = in_flight.is_some();
+        match in_flight {
+            Some(values) if learned == Arguments::Unwatched && !values.is_empty() => {
+                learned = Arguments::Values(values.clone());
+            }
+            Some(values) if !values.is_empty() => learned.absorb(Arguments::Values(values.clone())),
+            _ => {}
+        }
+        Some(Seen { counts, in_flight: is_in_flight, first: self.first, last: self.last, arguments: learned })
+    }
+}
+
+/// More may have left than were seen to enter: they were there before.
+pub(super) fn is_alive(state: SlotState) -> bool {
+    state.live.cast_signed() > 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::recorder::Recorder;
+    use super::*;
+    use crate::collect::Life;
+
+    fn row(counts: &[(u32, u64)]) -> CountRow {
+        let mut row = CountRow::default();
+        for (nr, count) in counts {
+            row.add(number(*nr), *count);
+        }
+        row
+    }
+
+    fn number(nr: u32) -> SyscallNr {
+        SyscallNr::new(u16::try_from(nr).unwrap()).unwrap()
+    }
+
+    fn history() -> RoleHistory {
+        let mut recorder = Recorder::new(Timestamp::default());
+        let slot = Slot::new(1).unwrap();
+        let life = Life::new(Timestamp::default());
+        RoleHistory::new(
+            recorder.add_tree(1, slot, Role::Main, Build::default(), life),
+            Role::Main,
+            Build::default(),
+        )
+    }
+
+    /// Check that a first call that was announced in startup is counted there, though it was read late.
+    #[test]
+    fn an_announced_call_keeps_its_phase() {
+        let mut history = history();
+        let life = Life::new(Timestamp::from_unix_nanos(0));
+        let late = Timestamp::from_unix_nanos(60_000_000_000);
+        history.first_seen(number(1), Timestamp::from_unix_nanos(1_000_000_000));
+        history.sample(row(&[(1, 10), (2, 5)]), SlotState::default(), |time| life.phase(time), late);
+        let observed = history.harvest(BTreeMap::new()).unwrap();
+        assert_eq!(observed.syscalls[&number(1)].counts, PhaseCounts::new(1, 9, 0));
+        assert_eq!(observed.syscalls[&number(2)].counts, PhaseCounts::new(0, 5, 0));
+    }
+
+    /// Check that each harvest holds only what is new, and none is made of nothing.
+    #[test]
+    fn harvests_are_increments() {
+        let mut history = history();
+        let state = SlotState { live: 1, processes: 2, foreign: 3 };
+        let steady = |_| Phase::Steady;
+        history.sample(row(&[(1, 10)]), state, steady, Timestamp::default());
+        let first = history.harvest(BTreeMap::new()).unwrap();
+        assert_eq!((first.processes, first.foreign, first.syscalls.len()), (2, 3, 1));
+        assert_eq!(history.harvest(BTreeMap::new()), None);
+        history.sample(row(&[(1, 15), (2, 1)]), state, steady, Timestamp::default());
+        let waiting = history.account(Slot::new(1).unwrap(), &crate::collect::watcher::no_account());
+        assert_eq!(waiting.counts, [(number(1), 10)].into(), "what waits is in no account");
+        let second = history.harvest(BTreeMap::new()).unwrap();
+        assert_eq!((second.processes, second.syscalls[&number(1)].counts.total()), (0, 5));
     }
 }

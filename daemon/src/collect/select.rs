@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::cgroup::{container_id, is_generated_id};
 use super::procfs::{Membership, ProcFs};
 
 /// What a recording was asked to watch.
@@ -23,10 +24,6 @@ pub enum GroupMatch {
     /// By a container's id, or its beginning.
     Container(String),
 }
-
-/// What the runtimes put around a container's id: containerd and runc nothing, the systemd cgroup drivers a
-/// prefix and `.scope`.
-const SCOPE_PREFIXES: [&str; 5] = ["cri-containerd-", "docker-", "crio-", "libpod-", "runc-"];
 
 /// Groups that are remembered: more than any host has at once, and no endless growth.
 const MOST_KNOWN: usize = 65_536;
@@ -118,7 +115,7 @@ impl GroupMemory {
     }
 }
 
-fn paths(groups: &[Membership]) -> impl Iterator<Item = &str> {
+pub(super) fn paths(groups: &[Membership]) -> impl Iterator<Item = &str> {
     groups.iter().map(|group| group.path.as_str())
 }
 
@@ -129,13 +126,8 @@ fn is_at_or_below(path: &str, wanted: &str) -> bool {
 }
 
 fn is_container(part: &str, id: &str) -> bool {
-    let part = part.strip_suffix(".scope").unwrap_or(part);
-    let part = SCOPE_PREFIXES.iter().find_map(|prefix| part.strip_prefix(prefix)).unwrap_or(part);
-    part == id || (id.len() >= SHORTEST_ID && is_hexadecimal(part) && part.starts_with(id))
-}
-
-fn is_hexadecimal(part: &str) -> bool {
-    part.len() == 64 && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+    let part = container_id(part);
+    part == id || (id.len() >= SHORTEST_ID && is_generated_id(part) && part.starts_with(id))
 }
 
 #[cfg(test)]

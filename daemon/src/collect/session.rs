@@ -1,19 +1,17 @@
 //! One recording at work: targets found, attached and followed.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt;
 use std::process::Child;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::error::Error;
 use super::launch::Command;
 use super::life::Life;
-use super::procfs::{ProcFs, inspect_file};
+use super::procfs::{ProcFs, build_of_file};
 use super::recorder::{Progress, Recorder};
 use super::select::GroupMemory;
-use crate::kernel::{FileKey, Happening, Kernel, Slot, Source as _};
+use crate::kernel::{FileKey, Happening, Kernel, Slot, Source as _, Targets as _, UsedSlot};
 use crate::model::{Build, Host, Observations, Role, Timestamp};
 
 /// The kernel side, the processes it counts, and what was recorded of them.
@@ -25,7 +23,7 @@ pub struct Session {
     /// Processes that ended before anyone could tell whether they were meant.
     undecided: u64,
     /// Slots of processes that turned out not to be meant: given back at the next poll.
-    rejected: BTreeMap<Slot, FileKey>,
+    rejected: BTreeSet<Slot>,
 }
 
 /// Events taken in at once: a fork storm must not keep signals and the deadline waiting.
@@ -50,7 +48,7 @@ impl Session {
             recorder: Recorder::new(now()),
             group: None,
             undecided: 0,
-            rejected: BTreeMap::new(),
+            rejected: BTreeSet::new(),
         }
     }
 
@@ -73,22 +71,15 @@ impl Session {
 
     /// Takes in all events and a snapshot.
     pub fn poll(&mut self) -> Result<(), Error> {
-        let due: Vec<Slot> = self.rejected.keys().copied().collect();
+        let due = self.rejected.clone();
+        self.kernel.synchronize();
         // First what is on its way about them: an exec may say that a slot has to stay.
         self.drain_events();
-        for slot in due {
-            self.give_back(slot)?;
-        }
+        let due: BTreeSet<Slot> = due.intersection(&self.rejected).copied().collect();
+        let kept = self.kernel.give_back(&due)?;
+        self.rejected.retain(|slot| kept.contains(slot) || !due.contains(slot));
         self.kernel.flush_log();
         self.recorder.sample(&mut self.kernel, now())
-    }
-
-    fn give_back(&mut self, slot: Slot) -> Result<(), Error> {
-        let Some(file) = self.rejected.remove(&slot) else { return Ok(()) };
-        if !self.kernel.recycle(slot, file)? {
-            self.rejected.insert(slot, file);
-        }
-        Ok(())
     }
 
     /// Takes in the events that are there, but for so many that somebody else has to have a turn. Says whether
@@ -109,7 +100,7 @@ impl Session {
                         None => self.decide(execution),
                     }
                 }
-                Happening::Exit { .. } => {}
+                Happening::Exit { .. } | Happening::Alert { .. } => {}
             }
         }
         false
@@ -122,8 +113,8 @@ impl Session {
             // known by in the kernel, so it can't be another's.
             let before = self.rejected.remove(&previous);
             self.decide(execution);
-            if self.rejected.contains_key(&slot) {
-                self.rejected.extend(before.map(|file| (previous, file)));
+            if before && self.rejected.contains(&slot) {
+                self.rejected.insert(previous);
             }
             return;
         }
@@ -135,15 +126,15 @@ impl Session {
 
     /// Says of a process in a provisional slot whether it is meant.
     fn decide(&mut self, execution: Execution) {
-        let Execution { tgid, slot, time, file, group, .. } = execution;
+        let Execution { tgid, slot, time, group, .. } = execution;
         let decided = self.group.as_mut().map(|memory| memory.matches(&self.procfs, tgid, group));
         self.undecided += u64::from(decided == Some(None));
-        if decided == Some(Some(true)) && !self.is_launcher(&execution) {
+        if decided == Some(Some(true)) && !self.procfs.is_launcher(tgid, &execution.name) {
             let build = self.describe(execution);
             let role = self.role_of_newcomer(&build);
             self.recorder.add_tree(tgid, slot, role, build, Life::new(time));
         } else {
-            self.reject(tgid, slot, file);
+            self.reject(tgid, slot);
         }
     }
 
@@ -151,25 +142,17 @@ impl Session {
         if self.recorder.knows(previous) {
             self.recorder.asked_to_end(tgid, slot, previous, time);
         } else {
-            self.reject(tgid, slot, FileKey::default());
+            self.reject(tgid, slot);
         }
-    }
-
-    /// A part of a container runtime or of systemd that will execute the program in its place, and is in its
-    /// group already. The filter is not there yet, so its calls are not the service's.
-    fn is_launcher(&self, execution: &Execution) -> bool {
-        let by_descriptor =
-            ["/proc/self/", "/dev/fd/"].iter().any(|folder| execution.name.starts_with(folder));
-        by_descriptor || self.procfs.is_launcher(execution.tgid)
     }
 
     /// Takes a process out of a slot, if it is still in it; who it forked meanwhile follows when the slot is
     /// given back.
-    fn reject(&mut self, tgid: u32, slot: Slot, file: FileKey) {
+    fn reject(&mut self, tgid: u32, slot: Slot) {
         if self.kernel.slot_of(tgid) == Some(slot) {
             self.kernel.untrack(tgid);
         }
-        self.rejected.entry(slot).or_insert(file);
+        self.rejected.insert(slot);
     }
 
     /// Looks at the file that a process executes. If the process has ended or moved on, the file of that name
@@ -182,9 +165,9 @@ impl Session {
 
     /// Takes in the roles whose event found the ring buffer full: they were counted all the same.
     fn adopt_unannounced(&mut self) {
-        for (slot, root, is_ending) in self.kernel.used_slots() {
+        for UsedSlot { slot, root, is_ending, .. } in self.kernel.used_slots() {
             let Some(root) = root.filter(|root| self.recorder.knows(*root)) else { continue };
-            if self.recorder.knows(slot) || self.rejected.contains_key(&slot) {
+            if self.recorder.knows(slot) || self.rejected.contains(&slot) {
                 continue;
             }
             if is_ending {
@@ -216,13 +199,6 @@ impl Session {
         }
         Ok(observations)
     }
-}
-
-fn build_of_file(name: &str, key: &FileKey) -> Option<Build> {
-    let path = fs::canonicalize(name).ok()?;
-    let metadata = fs::metadata(&path).ok()?;
-    let is_same = metadata.ino() == key.inode && metadata.len() == key.size;
-    is_same.then(|| inspect_file(&path, path.to_string_lossy().into_owned()).ok())?
 }
 
 /// Readable when there are events that should not wait for the next poll.

@@ -17,25 +17,34 @@ pub enum Error {
     /// Not an ELF file, not a 64-bit one, or a damaged one.
     #[error("not a readable 64-bit ELF file")]
     Elf(#[source] object::read::Error),
+    /// A part in which Go's build information may be can't be read.
+    #[error("cannot read a segment of the ELF file")]
+    Segment,
 }
 
 /// Small parts of a file, so that a hostile one can't make us read much of it.
 const MOST_PART_BYTES: u64 = 1 << 20;
 const MOST_STRING_BYTES: u64 = 4096;
 const MOST_SCANNED_BYTES: u64 = 16 << 20;
+/// Segments of one kind that are looked at: linkers make one or two.
+const MOST_SEGMENTS: usize = 16;
 const MOST_NEEDED: usize = 256;
 const MOST_ID_BYTES: usize = 256;
 
 /// Describes the executable in `file`, which lies at `path`.
 ///
 /// # Errors
-/// The file is no 64-bit ELF file. Anything further that can't be read is left out.
+/// The file is no 64-bit ELF file, or it can't be told whether it is a Go program. Anything further that can't be read
+/// is left out.
 pub fn inspect<'data, R: ReadRef<'data>>(path: String, file: R) -> Result<Build, Error> {
     let header = FileHeader64::<Endianness>::parse(file).map_err(Error::Elf)?;
     let endian = header.endian().map_err(Error::Elf)?;
     let segments = header.program_headers(endian, file).map_err(Error::Elf)?;
     let elf = Elf { file, endian, segments };
-    let go = elf.build_info_by_section(header).or_else(|| elf.build_info_by_scan());
+    let go = match elf.build_info_by_section(header) {
+        Some(go) => Some(go),
+        None => elf.build_info_by_scan()?,
+    };
     Ok(Build { path, id: elf.build_id(), go, linkage: Some(elf.linkage()) })
 }
 
@@ -63,9 +72,13 @@ impl<'data, R: ReadRef<'data>> Elf<'data, R> {
     /// Go's build id where there is one, else the GNU one, in hexadecimal.
     fn build_id(&self) -> Option<String> {
         let mut gnu = None;
-        for segment in
-            self.of_type(PT_NOTE).filter(|segment| segment.file_range(self.endian).1 <= MOST_PART_BYTES)
-        {
+        let mut budget = MOST_PART_BYTES;
+        for segment in self.of_type(PT_NOTE).take(MOST_SEGMENTS) {
+            let size = segment.file_range(self.endian).1;
+            if size > budget {
+                continue;
+            }
+            budget -= size;
             let Ok(Some(mut notes)) = segment.notes(self.endian, self.file) else { continue };
             while let Ok(Some(note)) = notes.next() {
                 match (note.name(), note.n_type(self.endian)) {
@@ -127,17 +140,23 @@ impl<'data, R: ReadRef<'data>> Elf<'data, R> {
     }
 
     /// Where the section headers are gone, the blob is found by its magic in the writable segments.
-    fn build_info_by_scan(&self) -> Option<GoBuild> {
+    fn build_info_by_scan(&self) -> Result<Option<GoBuild>, Error> {
         let writable = self.of_type(PT_LOAD).filter(|segment| segment.p_flags(self.endian).0 & PF_W.0 != 0);
+        let length = self.file.len().map_err(|()| Error::Segment)?;
         let mut budget = MOST_SCANNED_BYTES;
-        writable.into_iter().find_map(|segment| {
+        for segment in writable.take(MOST_SEGMENTS) {
             let (offset, size) = segment.file_range(self.endian);
-            let size = size.min(budget);
+            // The kernel takes segments that are longer than the file.
+            let size = size.min(length.saturating_sub(offset)).min(budget);
             budget -= size;
-            let data = self.file.read_bytes_at(offset, size).ok()?;
+            let data = self.file.read_bytes_at(offset.min(length), size).map_err(|()| Error::Segment)?;
             let is_magic = |start: &usize| data[*start..].starts_with(buildinfo::MAGIC);
-            buildinfo::parse(&data[(0..data.len()).step_by(16).find(is_magic)?..])
-        })
+            let blob = (0..data.len()).step_by(16).find(is_magic);
+            if let Some(go) = blob.and_then(|start| buildinfo::parse(&data[start..])) {
+                return Ok(Some(go));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -164,6 +183,43 @@ mod tests {
         assert!(linkage.needed.iter().any(|library| library.starts_with("libc.")), "{:?}", linkage.needed);
         assert_eq!(build.go, None);
         assert!(build.id.is_some_and(|id| id.len() >= 16), "no build id");
+    }
+
+    /// A program with so many segments of notes, each of this size. Only the last one holds the build's id.
+    fn noted(segments: u16, size: u64) -> Vec<u8> {
+        let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+        file.resize(16, 0);
+        file.extend([2, 0, 62, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        file.extend(64_u64.to_le_bytes());
+        file.extend([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 64, 0, 56, 0]);
+        file.extend(segments.to_le_bytes());
+        file.extend([64, 0, 0, 0, 0, 0]);
+        let notes = 64 + 56 * u64::from(segments);
+        for number in 0..segments {
+            let start = if number + 1 == segments { notes } else { notes + 36 };
+            file.extend([4, 0, 0, 0, 4, 0, 0, 0]);
+            for field in [start, 0, 0, size, size, 4] {
+                file.extend(field.to_le_bytes());
+            }
+        }
+        // One of an unknown kind, and then the build's id.
+        file.extend([4, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0]);
+        file.extend(b"abc\0");
+        file.extend([4, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]);
+        file.extend(b"GNU\0\xab\xcd\0\0");
+        file.resize(file.len() + usize::try_from(size).unwrap(), 0);
+        file
+    }
+
+    /// Check that a build's id is found behind other notes, but that notes without end are not read.
+    #[test]
+    fn notes_are_bounded() {
+        let id = |file: &[u8]| inspect(String::new(), file).unwrap().id;
+        assert_eq!(id(&noted(1, 36)), Some("abcd".into()));
+        assert_eq!(id(&noted(16, 36)), Some("abcd".into()), "in the last of so many segments");
+        assert_eq!(id(&noted(17, 36)), None, "too many segments");
+        assert_eq!(id(&noted(1, MOST_PART_BYTES + 4)), None, "too large a segment");
+        assert_eq!(id(&noted(3, MOST_PART_BYTES / 2 + 4)), None, "too large altogether");
     }
 
     /// Check that damaged files are refused or half-read, never a panic.
