@@ -15,6 +15,13 @@ pub fn to_json(document: &impl serde::Serialize) -> Result<Vec<u8>, WriteError> 
     Ok(bytes)
 }
 
+/// The same document on one line, for files that programs write often and people read seldom.
+pub fn to_compact_json(document: &impl serde::Serialize) -> Result<Vec<u8>, WriteError> {
+    let mut bytes = serde_json::to_vec(document).map_err(WriteError::Encode)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
 /// Reads a map and refuses a key that stands in it twice, where serde would silently keep the last.
 pub fn unique_map<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
 where

@@ -3,13 +3,15 @@
 //! Imports nothing of the crate. What a file means is decided by the module that asked for it.
 
 mod document;
+mod folder;
 mod json;
 mod output;
 mod read;
 mod write;
 
 pub use document::{Document, DocumentError, Position, check_document, locate};
-pub use json::{to_json, unique_map};
+pub use folder::{NewFolder, create_folder, remove_folder, remove_unfinished};
+pub use json::{to_compact_json, to_json, unique_map};
 pub use output::Output;
 pub use read::{Input, MAX_FILE_BYTES, ReadError, read_bounded};
-pub use write::{WriteError, check_writable, write_atomic};
+pub use write::{WriteError, check_writable, is_temporary, write_atomic};

@@ -117,13 +117,20 @@ fn temporary_name(target: &Path) -> PathBuf {
     target.with_file_name(name)
 }
 
+/// Whether a name is that of a temporary file for `target`, of whatever process: what a killed one left.
+pub fn is_temporary(name: &str, target: &str) -> bool {
+    let rest = name.strip_prefix('.').and_then(|rest| rest.strip_prefix(target));
+    let process = rest.and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".tmp"));
+    process.is_some_and(|process| !process.is_empty() && process.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 /// The rename itself is only durable when its folder is.
-fn sync_folder(target: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(target: &Path) -> io::Result<()> {
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-fn failure(path: &Path, bytes: &[u8], source: io::Error) -> WriteError {
+pub(super) fn failure(path: &Path, bytes: &[u8], source: io::Error) -> WriteError {
     let path = path.to_owned();
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -154,6 +161,18 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(names(folder.path()), ["a.json"]);
+    }
+
+    /// Check that our own temporary files are known, and nobody else's.
+    #[test]
+    fn temporary_files_are_known() {
+        let name = temporary_name(Path::new("/x/a.json"));
+        assert!(is_temporary(name.file_name().unwrap().to_str().unwrap(), "a.json"));
+        for other in
+            [".a.json..tmp", ".a.json.x1.tmp", "a.json.1.tmp", ".b.json.1.tmp", ".a.json.1", "a.json"]
+        {
+            assert!(!is_temporary(other, "a.json"), "{other}");
+        }
     }
 
     /// Check that a link stays a link and its file gets the bytes.

@@ -1,3 +1,12 @@
-//! From samples to observations, and the file that keeps them.
+//! What is learned of workloads, and the files that keep it; the rules that watch over it.
 
+pub mod baseline;
+pub mod baseline_file;
 pub mod file;
+mod parts;
+pub mod rules;
+pub mod store;
+#[cfg(test)]
+pub(crate) mod testing;
+
+pub use parts::PartError;

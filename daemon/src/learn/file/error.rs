@@ -1,7 +1,7 @@
 //! What can be wrong with an observation file.
 
-use crate::files::{DocumentError, Input, Position, ReadError};
-use crate::syscalls::UnknownSyscall;
+use crate::files::{DocumentError, Input, ReadError};
+use crate::learn::parts::PartError;
 
 /// Why bytes are no observations.
 #[derive(Debug, thiserror::Error)]
@@ -12,36 +12,9 @@ pub enum ObservationsError {
     /// A field is missing, unknown or of the wrong kind. The source has line and column.
     #[error("not a whole observation file: record again, or undo what was edited")]
     Invalid(#[source] serde_json::Error),
-    /// An architecture without a table here.
-    #[error("recorded on `{0}`, whose system calls are not known here: use x86_64 or aarch64")]
-    UnknownArch(String),
-    /// A name that the recording's architecture does not have.
-    #[error("unknown name at {position}: correct it, or upgrade seccinch if the kernel is newer")]
-    UnknownSyscall {
-        /// Where it stands.
-        position: Position,
-        /// The name and its nearest.
-        #[source]
-        source: UnknownSyscall,
-    },
-    /// A time that is not RFC 3339, or before 1970.
-    #[error("`{text}` at {position} is no time: write it as 2026-01-31T12:00:00.000000000Z")]
-    BadTime {
-        /// Where it stands.
-        position: Position,
-        /// What stands there.
-        text: String,
-    },
-    /// Argument values that do not fit the call.
-    #[error("the arguments of `{syscall}` at {position} {problem}")]
-    BadArguments {
-        /// Where the call stands.
-        position: Position,
-        /// The call.
-        syscall: String,
-        /// What is wrong with them.
-        problem: &'static str,
-    },
+    /// A name, a time or a value that can't be.
+    #[error(transparent)]
+    Part(#[from] PartError),
 }
 
 /// Why an observation file could not be used.

@@ -1,0 +1,10 @@
+//! What the files of observations and of baselines have in common: their types at the edge, and the way from
+//! and to the model.
+
+pub(super) mod decode;
+pub(super) mod encode;
+mod error;
+mod format;
+
+pub use error::PartError;
+pub(super) use format::{ArgumentsFile, BuildFile, HostFile, RoleFile, RoleName};
