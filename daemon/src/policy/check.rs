@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::floor::FloorEntry;
-use super::{Condition, Conjunction, DefaultAction, ENOSYS, Profile, Verdict};
+use super::{Condition, Conjunction, DefaultAction, ENOSYS, Profile, Reason, Verdict};
 use crate::model::{Arch, Arguments, Observations, RoleObservations, Seen, SyscallNr};
 use crate::syscalls::{display_name, number, watched_by_name};
 
@@ -37,6 +37,8 @@ pub enum Finding {
         program: String,
         /// Its arguments, if it is they that are refused.
         arguments: Option<String>,
+        /// The rules that took it out or limited it on purpose, as `rule:NAME, …`; nothing if none did.
+        rules: Option<String>,
     },
 }
 
@@ -108,7 +110,22 @@ fn denial(profile: &Profile, role: &RoleObservations, nr: SyscallNr, seen: &Seen
         syscall: display_name(profile.arch(), nr),
         program: role.build.path.clone(),
         arguments,
+        rules: rules_of(profile, nr),
     })
+}
+
+/// The rules that decided about a call.
+fn rules_of(profile: &Profile, nr: SyscallNr) -> Option<String> {
+    let reasons =
+        profile.rules().get(&nr).map(super::Rule::reasons).or_else(|| profile.refused().get(&nr))?;
+    let names: Vec<String> = reasons
+        .iter()
+        .filter_map(|reason| match reason {
+            Reason::Rule { name, .. } => Some(format!("rule:{name}")),
+            _ => None,
+        })
+        .collect();
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 /// The first recorded values that a condition refuses. Nothing if it refuses none, or if they are not known.

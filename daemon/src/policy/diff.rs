@@ -28,7 +28,7 @@ pub struct Side {
 pub enum Change {
     /// Only the new profile has it.
     Added(Side),
-    /// Only the old profile has it.
+    /// Only the old profile has it; the reasons tell of the rule that took it out, if one did.
     Removed(Side),
     /// Both have it with another verdict.
     Changed(Side, Side),
@@ -50,7 +50,13 @@ impl Difference {
 /// What changes from `old` to `new`, which are for the same architecture.
 pub fn diff(old: &Profile, new: &Profile) -> Difference {
     let numbers: BTreeSet<SyscallNr> = old.rules().keys().chain(new.rules().keys()).copied().collect();
-    let change = |nr: SyscallNr| Some((nr, changed(old.rules().get(&nr), new.rules().get(&nr))?));
+    let change = |nr: SyscallNr| {
+        let mut change = changed(old.rules().get(&nr), new.rules().get(&nr))?;
+        if let (Change::Removed(side), Some(why)) = (&mut change, new.refused().get(&nr)) {
+            side.reasons.extend(why.iter().filter(|reason| matches!(reason, Reason::Rule { .. })).cloned());
+        }
+        Some((nr, change))
+    };
     let defaults = (old.default_action(), new.default_action());
     Difference {
         default: (defaults.0 != defaults.1).then_some(defaults),

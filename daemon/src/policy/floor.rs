@@ -11,6 +11,7 @@
 mod file;
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use crate::model::{Arch, GoVersion};
 use file::{File, Row};
@@ -162,6 +163,16 @@ impl Floor {
         }
     }
 
+    /// Its file as it is used: read once, because a daemon builds many profiles.
+    fn file(self) -> Result<&'static File, FloorError> {
+        static FILES: [OnceLock<File>; Floor::ALL.len()] = [const { OnceLock::new() }; Floor::ALL.len()];
+        let place = &FILES[self as usize];
+        match place.get() {
+            Some(file) => Ok(file),
+            None => File::parse(self, self.text()).map(|file| place.get_or_init(|| file)),
+        }
+    }
+
     /// Whether a program of this kind, started by this runtime, stands on this floor.
     fn carries(self, go: Option<GoVersion>, runtime: Option<Runtime>, privileges: NoNewPrivileges) -> bool {
         let early = privileges == NoNewPrivileges::Unset;
@@ -197,8 +208,7 @@ pub fn floor(
 ) -> Result<Vec<FloorEntry>, FloorError> {
     let mut entries = Vec::new();
     for floor in Floor::ALL.into_iter().filter(|floor| floor.carries(go, runtime, no_new_privileges)) {
-        let rows = File::parse(floor, floor.text())?.rows;
-        let rows = rows.into_iter().filter(|row| row.holds(arch, go));
+        let rows = floor.file()?.rows.iter().filter(|row| row.holds(arch, go));
         entries.extend(rows.filter_map(|row| row.entry(arch, floor)));
     }
     Ok(entries)
@@ -206,14 +216,14 @@ pub fn floor(
 
 /// Every floor with the version of its file: part of a profile's provenance.
 pub fn versions() -> Result<Vec<(Floor, String)>, FloorError> {
-    Floor::ALL.into_iter().map(|floor| Ok((floor, File::parse(floor, floor.text())?.version))).collect()
+    Floor::ALL.into_iter().map(|floor| Ok((floor, floor.file()?.version.clone()))).collect()
 }
 
 impl Row {
     /// The row as an entry, or nothing where the architecture has no such call.
-    fn entry(self, arch: Arch, floor: Floor) -> Option<FloorEntry> {
+    fn entry(&self, arch: Arch, floor: Floor) -> Option<FloorEntry> {
         let name = crate::syscalls::name(arch, crate::syscalls::number(arch, &self.name)?)?;
-        Some(FloorEntry { name, floor, reason: self.reason })
+        Some(FloorEntry { name, floor, reason: self.reason.clone() })
     }
 }
 

@@ -41,6 +41,7 @@ pub fn merge(profiles: &[Profile], default: Option<DefaultAction>) -> Result<Pro
     let (first, rest) = profiles.split_first().ok_or(MergeError::Nothing)?;
     let (arch, mut provenance) = (first.arch(), first.provenance().clone());
     let mut rules = first.rules().clone();
+    let mut refused = first.refused().clone();
     let mut notes = first.notes().clone();
     for other in rest {
         if other.arch() != arch {
@@ -50,12 +51,15 @@ pub fn merge(profiles: &[Profile], default: Option<DefaultAction>) -> Result<Pro
             return Err(MergeError::Defaults(first.default_action(), other.default_action()));
         }
         add(&mut rules, other, arch)?;
+        for (nr, reasons) in other.refused() {
+            refused.entry(*nr).or_default().extend(reasons.iter().cloned());
+        }
         notes.extend(other.notes().iter().cloned());
         provenance.extend(other.provenance());
     }
     let default = default.unwrap_or(first.default_action());
     let merged = Profile::new(arch, default, rules).map_err(MergeError::Profile)?;
-    Ok(merged.with_notes(notes).with_provenance(provenance))
+    Ok(merged.with_refused(refused).with_notes(notes).with_provenance(provenance))
 }
 
 fn add(rules: &mut BTreeMap<SyscallNr, Rule>, other: &Profile, arch: Arch) -> Result<(), MergeError> {

@@ -16,6 +16,7 @@ mod narrow;
 mod profile;
 mod provenance;
 mod reason;
+mod restriction;
 mod rule;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -30,4 +31,5 @@ pub use narrow::{Narrowing, NarrowingError};
 pub use profile::{Note, Profile, ProfileError};
 pub use provenance::{BuildStamp, Launch, Provenance};
 pub use reason::{Observed, Reason};
+pub use restriction::{Bits, How, Restriction};
 pub use rule::{Rule, Verdict};

@@ -4,10 +4,11 @@
 //! in the width that the kernel takes: an `int` argument ignores the upper half of its register
 //! (`SYSCALL_DEFINE` in include/linux/syscalls.h casts it), so a filter has to ignore it too.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Alternatives, ArgIndex, ConditionError, Conjunction, Masked};
+use super::{Alternatives, ArgIndex, Bits, ConditionError, Conjunction, Masked};
 use crate::model::ArgumentValues;
+use crate::syscalls::watched_by_name;
 
 /// Which calls are narrowed by their arguments.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +98,13 @@ impl Narrowing {
         Ok(self)
     }
 
+    /// `clone` too.
+    #[must_use]
+    pub(super) fn with_clone(mut self) -> Self {
+        self.0.insert("clone");
+        self
+    }
+
     /// All but this one.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
@@ -140,6 +148,84 @@ pub(super) fn condition(
     }
 }
 
+/// What rules leave of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Left {
+    /// It is allowed with these arguments.
+    When(Alternatives),
+    /// Every value that was seen is one that a rule excludes.
+    Nothing,
+    /// Nothing can be kept out, and why.
+    All(&'static str),
+}
+
+/// The condition that allows what was seen of this call, without the bits that rules exclude. `values` is
+/// nothing where they are not known: then only those bits are refused.
+pub(super) fn limited(
+    name: &str,
+    values: Option<&ArgumentValues>,
+    excluded: &[Bits],
+) -> Result<Left, ConditionError> {
+    let known = values.filter(|values| !values.is_empty());
+    let lists = match known {
+        None if excluded.is_empty() => return Ok(Left::All("its values are not known")),
+        None => vec![BTreeMap::new()],
+        Some(values) => {
+            let kept =
+                values.iter().filter(|(values, _)| !excluded.iter().any(|bits| has(name, values, *bits)));
+            lists(name, &kept.map(|(values, count)| (values.clone(), *count)).collect())?
+        }
+    };
+    if excluded.is_empty() && lists.iter().any(BTreeMap::is_empty) {
+        return Ok(Left::All("everything that could be kept out was seen"));
+    }
+    let mut conjunctions = Vec::new();
+    for list in lists {
+        conjunctions.extend(excluding(list, excluded)?.map(Conjunction::new).transpose()?);
+    }
+    if conjunctions.is_empty() { Ok(Left::Nothing) } else { Ok(Left::When(Alternatives::new(conjunctions)?)) }
+}
+
+/// Whether learned values have any of these bits in that argument.
+fn has(name: &str, values: &[u64], bits: Bits) -> bool {
+    let watched = watched_by_name(name).map(|watched| watched.arguments).unwrap_or_default();
+    let place = watched.iter().position(|index| *index == bits.index.get());
+    place.and_then(|place| values.get(place)).is_some_and(|value| value & bits.mask != 0)
+}
+
+/// Lists of conditions of which one holds for each of these values. An empty list holds always.
+fn lists(name: &str, values: &ArgumentValues) -> Result<Vec<BTreeMap<ArgIndex, Masked>>, ConditionError> {
+    let shape = SHAPES.iter().find(|(known, _)| *known == name).map(|(_, shape)| shape);
+    let alternatives = match shape.filter(|_| !values.is_empty()) {
+        None => return Ok(Vec::new()),
+        Some(Shape::Values(fields)) => equal_to(fields, values)?,
+        Some(Shape::Families) => families(values)?,
+        Some(Shape::Without { index, bits, .. }) => {
+            let seen = values.keys().filter_map(|values| values.first()).fold(0, |seen, value| seen | value);
+            match bits & !seen {
+                0 => return Ok(vec![BTreeMap::new()]),
+                unseen => without(*index, unseen)?,
+            }
+        }
+    };
+    Ok(alternatives.iter().map(|one| one.iter().collect()).collect())
+}
+
+/// A list of conditions with those bits excluded too; nothing if it could hold for them only.
+fn excluding(
+    mut list: BTreeMap<ArgIndex, Masked>,
+    excluded: &[Bits],
+) -> Result<Option<BTreeMap<ArgIndex, Masked>>, ConditionError> {
+    for bits in excluded {
+        let (mask, value) = list.get(&bits.index).map_or((0, 0), |masked| (masked.mask(), masked.value()));
+        if value & bits.mask != 0 {
+            return Ok(None);
+        }
+        list.insert(bits.index, Masked::new(mask | bits.mask, value)?);
+    }
+    Ok(Some(list))
+}
+
 fn families(values: &ArgumentValues) -> Result<Alternatives, ConditionError> {
     let seen = values.keys().filter_map(|combination| combination.first());
     let mut families: BTreeSet<u64> = seen.map(|family| family & INT).collect();
@@ -169,7 +255,13 @@ fn equal_to(fields: &[(usize, u64, u64)], values: &ArgumentValues) -> Result<Alt
 mod tests {
     use super::*;
     use crate::model::Arch;
-    use crate::syscalls::{number, watched_by_name};
+    use crate::syscalls::number;
+
+    /// `CLONE_NEWUSER`.
+    const USER: &[(u64, u64)] = &[(0, 0x1000_0000)];
+
+    /// A call, the values seen, the bits excluded, and what is left.
+    type Case = (&'static str, Option<&'static [&'static [u64]]>, &'static [(u64, u64)], &'static str);
 
     fn text(name: &str, values: &[&[u64]]) -> String {
         let values = values.iter().map(|values| (values.to_vec(), 1)).collect();
@@ -214,6 +306,60 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    /// Check that whatever is learned can be narrowed, which rules count on.
+    #[test]
+    fn everything_that_is_watched_has_a_shape() {
+        let watched: Vec<_> =
+            crate::syscalls::watched(Arch::X86_64).map(|(_, watched)| watched.name).collect();
+        let mut shapes: Vec<_> = SHAPES.iter().map(|(name, _)| *name).collect();
+        shapes.sort_by_key(|name| number(Arch::X86_64, name));
+        let mut watched_by_number = watched;
+        watched_by_number.sort_by_key(|name| number(Arch::X86_64, name));
+        assert_eq!(shapes, watched_by_number);
+    }
+
+    /// Check what rules leave of each kind of call.
+    #[test]
+    fn rules_limit_arguments() {
+        let text = |name: &str, values: Option<&[&[u64]]>, excluded: &[(u64, u64)]| {
+            let values = values.map(|all| all.iter().map(|values| (values.to_vec(), 1)).collect());
+            let bits =
+                |(index, mask): &(u64, u64)| Bits { index: ArgIndex::new(*index).unwrap(), mask: *mask };
+            let excluded: Vec<_> = excluded.iter().map(bits).collect();
+            match limited(name, values.as_ref(), &excluded).unwrap() {
+                Left::When(any) => super::super::Condition::When(any).to_string(),
+                left => format!("{left:?}"),
+            }
+        };
+        let cases: &[Case] = &[
+            ("ioctl", Some(&[&[21505]]), &[], "when arg1 == 21505"),
+            ("ioctl", Some(&[]), &[], "All(\"its values are not known\")"),
+            ("ioctl", None, &[], "All(\"its values are not known\")"),
+            ("ioctl", None, &[(1, 1)], "when arg1 & 0x1 == 0x0"),
+            ("ioctl", Some(&[&[6], &[5]]), &[(1, 1)], "when arg1 == 6"),
+            ("ioctl", Some(&[&[5]]), &[(1, 1)], "Nothing"),
+            ("clone", Some(&[&[0xd0f00]]), USER, "when arg0 & 0x7e020000 == 0x0"),
+            ("clone", Some(&[&[0x1000_0011], &[17]]), USER, "when arg0 & 0x7e020000 == 0x0"),
+            ("clone", Some(&[&[0x1000_0011]]), USER, "Nothing"),
+            // A new network is seen and stays; a new user is seen and goes.
+            ("clone", Some(&[&[0x5000_0011], &[0x4000_0011]]), USER, "when arg0 & 0x3e020000 == 0x0"),
+            ("clone", Some(&[&[0x7e02_0011]]), &[], "All(\"everything that could be kept out was seen\")"),
+            ("clone", Some(&[&[0x4000_0011]]), &[], "when arg0 & 0x3e020000 == 0x0"),
+            ("mmap", Some(&[&[7]]), &[(2, 4)], "Nothing"),
+            (
+                "socket",
+                Some(&[&[2, 1, 6], &[2, 3, 1]]),
+                &[(1, 2)],
+                "when arg0 == 2 and arg1 & 0x2 == 0x0, \
+              or arg0 == 10 and arg1 & 0x2 == 0x0",
+            ),
+            ("socket", Some(&[&[2, 1, 6]]), &[(0, 8)], "when arg0 == 2"),
+        ];
+        for (name, values, excluded, expected) in cases {
+            assert_eq!(text(name, *values, excluded), *expected, "{name} {values:?} {excluded:?}");
         }
     }
 

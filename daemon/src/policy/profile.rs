@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Condition, DefaultAction, Provenance, Rule, Verdict};
+use super::{Condition, DefaultAction, Provenance, Reason, Rule, Verdict};
 use crate::model::{Arch, SyscallNr};
 
 /// A seccomp policy for one architecture. It has a default that is not "allow", and allows something.
@@ -11,6 +11,7 @@ pub struct Profile {
     arch: Arch,
     default: DefaultAction,
     rules: BTreeMap<SyscallNr, Rule>,
+    refused: BTreeMap<SyscallNr, BTreeSet<Reason>>,
     notes: BTreeSet<Note>,
     provenance: Provenance,
 }
@@ -37,7 +38,16 @@ impl Profile {
         if !rules.values().any(|rule| matches!(rule.verdict(), Verdict::Allow(_))) {
             return Err(ProfileError::AllowsNothing);
         }
-        Ok(Self { arch, default, rules, notes: BTreeSet::new(), provenance: Provenance::default() })
+        let (refused, notes) = (BTreeMap::new(), BTreeSet::new());
+        Ok(Self { arch, default, rules, refused, notes, provenance: Provenance::default() })
+    }
+
+    /// With calls that were taken out, and why. One that a rule names is not among them.
+    #[must_use]
+    pub fn with_refused(mut self, refused: impl IntoIterator<Item = (SyscallNr, BTreeSet<Reason>)>) -> Self {
+        let others = refused.into_iter().filter(|(nr, _)| !self.rules.contains_key(nr));
+        self.refused.extend(others);
+        self
     }
 
     /// With notes for whoever uses it.
@@ -67,6 +77,11 @@ impl Profile {
     /// The rules, by number.
     pub const fn rules(&self) -> &BTreeMap<SyscallNr, Rule> {
         &self.rules
+    }
+
+    /// The calls that no rule names although they were observed, with the reasons. The default action is taken.
+    pub const fn refused(&self) -> &BTreeMap<SyscallNr, BTreeSet<Reason>> {
+        &self.refused
     }
 
     /// What whoever uses it has to know.

@@ -22,6 +22,13 @@ pub enum Reason {
     Guard(String),
     /// It came with a profile that has no reasons.
     Imported(String),
+    /// A threshold rule that the workload broke decided it.
+    Rule {
+        /// The rule's name.
+        name: String,
+        /// What it did, and why it is there.
+        text: String,
+    },
 }
 
 /// One binary's use of a call.
@@ -83,6 +90,7 @@ impl fmt::Display for Reason {
             Self::Arguments(text) => write!(f, "arguments: {text}"),
             Self::Guard(text) => write!(f, "guard: {text}"),
             Self::Imported(from) => write!(f, "imported: {from}"),
+            Self::Rule { name, text } => write!(f, "rule:{name}: {text}"),
         }
     }
 }

@@ -72,7 +72,13 @@ pub(crate) fn sample() -> Profile {
         (nr("clone3"), Rule::new(Verdict::Errno(ENOSYS), guard)),
     ]);
     let profile = Profile::new(Arch::X86_64, DefaultAction::Errno(EPERM), rules).expect("a profile");
+    let profile = profile.with_refused([(nr("ptrace"), refusal("ptrace"))]);
     profile.with_notes([Note("the recording was not whole".into())]).with_provenance(provenance())
+}
+
+/// Why a rule took a call out.
+fn refusal(rule: &str) -> BTreeSet<Reason> {
+    [Reason::Rule { name: rule.into(), text: "taken out although it was observed".into() }].into()
 }
 
 fn provenance() -> Provenance {
@@ -106,8 +112,10 @@ pub(crate) fn any_profile() -> impl Strategy<Value = Profile> {
             when(&lists)
         }),
     ];
-    prop::collection::vec((name, verdict), 0..6).prop_map(|mut rules| {
+    let refused = prop::collection::btree_map(name.clone().prop_map(nr), "[ab]", 0..3);
+    (prop::collection::vec((name, verdict), 0..6), refused).prop_map(|(mut rules, refused)| {
         rules.push(("exit_group", ALWAYS));
-        profile(DefaultAction::Errno(EPERM), &rules)
+        let refused = refused.into_iter().map(|(nr, rule)| (nr, refusal(&rule)));
+        profile(DefaultAction::Errno(EPERM), &rules).with_refused(refused)
     })
 }

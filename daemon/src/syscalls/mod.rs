@@ -54,8 +54,14 @@ pub fn all(arch: Arch) -> impl Iterator<Item = (SyscallNr, &'static str)> {
 
 /// The known name that is most like a mistyped one, if any is near.
 pub fn nearest(arch: Arch, mistyped: &str) -> Option<&'static str> {
-    all(arch)
-        .map(|(_, name)| (edit_distance(mistyped, name), name))
+    nearest_of(mistyped, all(arch).map(|(_, name)| name))
+}
+
+/// The name of several that is most like a mistyped one, if any is near.
+pub fn nearest_of<'a>(mistyped: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    names
+        .into_iter()
+        .map(|name| (edit_distance(mistyped, name), name))
         .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
         .min()
         .map(|(_, name)| name)

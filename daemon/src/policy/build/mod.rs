@@ -2,6 +2,7 @@
 
 mod evidence;
 mod notes;
+mod restrict;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +12,7 @@ use super::floor::FloorEntry;
 use super::narrow::{Unnarrowed, clone_without_namespaces, condition};
 use super::{
     BuildStamp, Condition, ConditionError, DefaultAction, Digest, ENOSYS, Launch, Narrowing, Profile,
-    ProfileError, Provenance, Reason, Rule, Verdict,
+    ProfileError, Provenance, Reason, Restriction, Rule, Verdict,
 };
 use crate::model::{Arch, Observations, Role, RoleObservations, SyscallNr};
 use crate::syscalls::{self, UnknownSyscall};
@@ -55,6 +56,8 @@ pub struct Options {
     pub narrowing: Narrowing,
     /// What becomes of `clone3`.
     pub clone3: Clone3,
+    /// What rules take out or limit, by call.
+    pub restrictions: BTreeMap<SyscallNr, Vec<Restriction>>,
     /// How the program will be started, as the floors were chosen.
     pub launches: Vec<Launch>,
     /// The version of each floor.
@@ -111,11 +114,12 @@ pub fn build(inputs: &[Input<'_>], floors: &[FloorEntry], options: &Options) -> 
         return Err(BuildError::NothingObserved);
     }
     let clone3 = syscalls::number(arch, "clone3");
-    let refused = evidence_of_refused(&mut evidence, clone3, options.clone3);
+    let mut guarded = evidence_of_refused(&mut evidence, clone3, options.clone3);
+    let mut restricted = restrict::restrict(arch, &mut evidence, &options.restrictions)?;
+    guarded.extend(clone3.and_then(|nr| restricted.refused.remove(&nr)).unwrap_or_default());
     let is_open = clone3.is_some_and(|nr| evidence.contains_key(&nr));
-    let narrowing =
-        if is_open { options.narrowing.clone().without("clone") } else { options.narrowing.clone() };
-    let mut rules = BTreeMap::new();
+    let narrowing = narrowing(arch, options, is_open);
+    let mut rules = std::mem::take(&mut restricted.rules);
     for (nr, evidence) in evidence {
         let name = syscalls::display_name(arch, nr);
         rules.insert(nr, observed_rule(&name, evidence, &narrowing)?);
@@ -123,10 +127,24 @@ pub fn build(inputs: &[Input<'_>], floors: &[FloorEntry], options: &Options) -> 
     for entry in floors {
         add_floor(&mut rules, arch, entry, &narrowing)?;
     }
-    guard_clone3(&mut rules, clone3, refused);
-    let notes = notes::notes(arch, inputs, &programs, &rules);
+    guard_clone3(&mut rules, clone3, guarded);
+    let mut notes = notes::notes(arch, inputs, &programs, &rules);
+    notes.extend(restrict::undone(arch, &mut rules, &restricted, &options.restrictions));
     let profile = Profile::new(arch, options.default, rules).map_err(BuildError::Profile)?;
+    let profile = profile.with_refused(restricted.refused);
     Ok(profile.with_notes(notes).with_provenance(provenance(inputs, &programs, floors, options)))
+}
+
+/// Where `clone3` is open, a narrow `clone` would keep nothing out; but a rule that asks for it is obeyed, and
+/// then a floor does not widen it either.
+fn narrowing(arch: Arch, options: &Options, is_open: bool) -> Narrowing {
+    let clone = syscalls::number(arch, "clone");
+    let is_restricted = clone.is_some_and(|nr| options.restrictions.contains_key(&nr));
+    match (is_restricted, is_open) {
+        (true, _) => options.narrowing.clone().with_clone(),
+        (false, true) => options.narrowing.clone().without("clone"),
+        (false, false) => options.narrowing.clone(),
+    }
 }
 
 fn common_arch(inputs: &[Input<'_>]) -> Result<Arch, BuildError> {

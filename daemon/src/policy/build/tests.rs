@@ -3,7 +3,7 @@ use crate::model::{Arguments, Build, Host, Losses, PhaseCounts, Seen, Timestamp}
 use crate::policy::EPERM;
 use crate::policy::floor::Floor;
 
-fn nr(name: &str) -> SyscallNr {
+pub(super) fn nr(name: &str) -> SyscallNr {
     syscalls::number(Arch::X86_64, name).unwrap()
 }
 
@@ -17,11 +17,11 @@ fn seen(arguments: Arguments) -> Seen {
     }
 }
 
-fn values(all: &[&[u64]]) -> Arguments {
+pub(super) fn values(all: &[&[u64]]) -> Arguments {
     Arguments::Values(all.iter().map(|values| (values.to_vec(), 1)).collect())
 }
 
-fn observations(calls: &[(&str, Arguments)], role: Role) -> Observations {
+pub(super) fn observations(calls: &[(&str, Arguments)], role: Role) -> Observations {
     let calls = calls.iter().map(|(name, arguments)| (nr(name), seen(arguments.clone())));
     Observations {
         host: Host { arch: Arch::X86_64, kernel: "6.1".into(), clock_source: None, seccinch: "0.1.0".into() },
@@ -38,33 +38,34 @@ fn observations(calls: &[(&str, Arguments)], role: Role) -> Observations {
     }
 }
 
-fn options() -> Options {
+pub(super) fn options() -> Options {
     Options {
         default: DefaultAction::Errno(EPERM),
         entered: Entered::Excluded,
         narrowing: Narrowing::standard(),
         clone3: Clone3::AsObserved,
+        restrictions: BTreeMap::new(),
         launches: Vec::new(),
         floor_versions: BTreeMap::new(),
         seccinch: "0.1.0".into(),
     }
 }
 
-fn floor_entry(name: &'static str) -> FloorEntry {
+pub(super) fn floor_entry(name: &'static str) -> FloorEntry {
     FloorEntry { name, floor: Floor::Go, reason: "the runtime".into() }
 }
 
-fn built(all: &[&Observations], floors: &[FloorEntry], options: &Options) -> Profile {
+pub(super) fn built(all: &[&Observations], floors: &[FloorEntry], options: &Options) -> Profile {
     let digest = Digest::of(b"");
     let inputs: Vec<_> = all.iter().map(|observations| Input { observations, digest }).collect();
     build(&inputs, floors, options).unwrap()
 }
 
-fn verdict(profile: &Profile, name: &str) -> String {
+pub(super) fn verdict(profile: &Profile, name: &str) -> String {
     profile.rules().get(&nr(name)).map_or("refused".into(), |rule| rule.verdict().to_string())
 }
 
-fn reasons(profile: &Profile, name: &str) -> String {
+pub(super) fn reasons(profile: &Profile, name: &str) -> String {
     let reasons: Vec<String> = profile.rules()[&nr(name)].reasons().iter().map(Reason::to_string).collect();
     reasons.join("; ")
 }

@@ -1,6 +1,6 @@
 //! From the file's types to a profile, everything checked.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::format::{
     BuildFile, DefaultFile, LaunchFile, MaskedFile, ObservedFile, ProfileFile, ProvenanceFile, ReasonFile,
@@ -8,7 +8,7 @@ use super::format::{
 };
 use super::{ProfileFileError, RuleFileError};
 use crate::files::locate;
-use crate::model::{Arch, PhaseCounts, Role, Timestamp};
+use crate::model::{Arch, PhaseCounts, Role, SyscallNr, Timestamp};
 use crate::policy::floor::NoNewPrivileges;
 use crate::policy::{
     Alternatives, ArgIndex, BuildStamp, Condition, ConditionError, Conjunction, DefaultAction, Digest, Errno,
@@ -28,17 +28,27 @@ pub(super) fn decode(file: ProfileFile, bytes: &[u8]) -> Result<Profile, Profile
         DefaultFile::KillProcess => DefaultAction::KillProcess,
         DefaultFile::Log => DefaultAction::Log,
     };
-    let mut rules = BTreeMap::new();
+    let (mut rules, mut refused) = (BTreeMap::new(), BTreeMap::new());
     for (name, file) in file.rules {
-        let nr = syscalls::parse(arch, &name)
-            .map_err(|source| ProfileFileError::UnknownSyscall { position: locate(bytes, &name), source })?;
-        let position = locate(bytes, &name);
-        let rule = rule(file).map_err(|source| ProfileFileError::Rule { position, syscall: name, source })?;
-        rules.insert(nr, rule);
+        let rule = rule(file).map_err(|source| wrong_rule(bytes, &name, source))?;
+        rules.insert(number(arch, &name, bytes)?, rule);
+    }
+    for (name, files) in file.refused {
+        let reasons = reasons(files).map_err(|source| wrong_rule(bytes, &name, source))?;
+        refused.insert(number(arch, &name, bytes)?, reasons.into_iter().collect::<BTreeSet<_>>());
     }
     let profile = Profile::new(arch, default, rules).map_err(ProfileFileError::Profile)?;
     let notes = file.notes.into_iter().map(Note);
-    Ok(profile.with_notes(notes).with_provenance(provenance(file.provenance, bytes)?))
+    Ok(profile.with_refused(refused).with_notes(notes).with_provenance(provenance(file.provenance, bytes)?))
+}
+
+fn number(arch: Arch, name: &str, bytes: &[u8]) -> Result<SyscallNr, ProfileFileError> {
+    syscalls::parse(arch, name)
+        .map_err(|source| ProfileFileError::UnknownSyscall { position: locate(bytes, name), source })
+}
+
+fn wrong_rule(bytes: &[u8], name: &str, source: RuleFileError) -> ProfileFileError {
+    ProfileFileError::Rule { position: locate(bytes, name), syscall: name.to_owned(), source }
 }
 
 fn word(bytes: &[u8], text: String, what: &'static str) -> ProfileFileError {
@@ -78,9 +88,15 @@ fn rule(file: RuleFile) -> Result<Rule, RuleFileError> {
         VerdictFile::AllowWhen(lists) => Verdict::Allow(Condition::When(alternatives(lists)?)),
         VerdictFile::Errno(name) => Verdict::Errno(errno(&name)?),
     };
-    let mut reasons = file.reasons.into_iter().map(reason).collect::<Result<Vec<_>, _>>()?.into_iter();
+    let mut reasons = reasons(file.reasons)?.into_iter();
     let first = reasons.next().ok_or(RuleFileError::NoReason)?;
     Ok(Rule::new(verdict, first).because(reasons))
+}
+
+/// At least one.
+fn reasons(files: Vec<ReasonFile>) -> Result<Vec<Reason>, RuleFileError> {
+    let reasons = files.into_iter().map(reason).collect::<Result<Vec<_>, _>>()?;
+    if reasons.is_empty() { Err(RuleFileError::NoReason) } else { Ok(reasons) }
 }
 
 fn alternatives(lists: Vec<Vec<MaskedFile>>) -> Result<Alternatives, ConditionError> {
@@ -98,6 +114,7 @@ fn reason(file: ReasonFile) -> Result<Reason, RuleFileError> {
         ReasonFile::Arguments(text) => Reason::Arguments(text),
         ReasonFile::Guard(text) => Reason::Guard(text),
         ReasonFile::Imported(text) => Reason::Imported(text),
+        ReasonFile::Rule { name, text } => Reason::Rule { name, text },
     })
 }
 

@@ -13,6 +13,10 @@ use crate::syscalls::display_name;
 
 pub(super) fn encode(profile: &Profile) -> ProfileFile {
     let rules = profile.rules().iter().map(|(nr, one)| (display_name(profile.arch(), *nr), rule(one)));
+    let refused = profile
+        .refused()
+        .iter()
+        .map(|(nr, reasons)| (display_name(profile.arch(), *nr), reasons.iter().map(reason).collect()));
     ProfileFile {
         format: DOCUMENT.format.to_owned(),
         version: DOCUMENT.version,
@@ -25,10 +29,11 @@ pub(super) fn encode(profile: &Profile) -> ProfileFile {
         notes: profile.notes().iter().map(|note| note.0.clone()).collect(),
         provenance: provenance(profile.provenance()),
         rules: rules.collect(),
+        refused: refused.collect(),
     }
 }
 
-fn provenance(from: &Provenance) -> ProvenanceFile {
+pub(super) fn provenance(from: &Provenance) -> ProvenanceFile {
     let launches = from.launches.iter().map(|launch| LaunchFile {
         runtime: launch.runtime_name().to_owned(),
         no_new_privs: launch.no_new_privileges == NoNewPrivileges::Set,
@@ -76,6 +81,7 @@ fn reason(reason: &Reason) -> ReasonFile {
         Reason::Arguments(text) => ReasonFile::Arguments(text.clone()),
         Reason::Guard(text) => ReasonFile::Guard(text.clone()),
         Reason::Imported(text) => ReasonFile::Imported(text.clone()),
+        Reason::Rule { name, text } => ReasonFile::Rule { name: name.clone(), text: text.clone() },
     }
 }
 

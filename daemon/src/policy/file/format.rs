@@ -1,4 +1,4 @@
-//! The profile file as it is written: version 1.
+//! The profile file as it is written: version 2. Version 1 has no `refused`, and no reason `rule`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::files::{Document, unique_map};
 
 /// What the head of a profile file says.
-pub const DOCUMENT: Document = Document { format: "seccinch.profile", version: 1 };
+pub const DOCUMENT: Document = Document { format: "seccinch.profile", version: 2 };
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +20,9 @@ pub(super) struct ProfileFile {
     pub(super) provenance: ProvenanceFile,
     #[serde(deserialize_with = "unique_map")]
     pub(super) rules: BTreeMap<String, RuleFile>,
+    /// Calls that were taken out, with the reasons.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique_map")]
+    pub(super) refused: BTreeMap<String, Vec<ReasonFile>>,
 }
 
 /// `{"errno": "EPERM"}`, `"kill_process"`, `"log"`.
@@ -31,9 +34,10 @@ pub(super) enum DefaultFile {
     Log,
 }
 
+/// Where a profile comes from, as it is written.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ProvenanceFile {
+pub struct ProvenanceFile {
     pub(super) seccinch: BTreeSet<String>,
     pub(super) kernels: BTreeSet<String>,
     pub(super) clock_sources: BTreeSet<String>,
@@ -92,6 +96,7 @@ pub(super) enum ReasonFile {
     Arguments(String),
     Guard(String),
     Imported(String),
+    Rule { name: String, text: String },
 }
 
 #[derive(Serialize, Deserialize)]

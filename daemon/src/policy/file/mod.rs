@@ -1,6 +1,6 @@
 //! The profile file of our own: every rule with its reasons, and where the profile comes from.
 //!
-//! JSON, `{"format":"seccinch.profile","version":1,…}`. It is the only format that loses nothing.
+//! JSON, `{"format":"seccinch.profile","version":2,…}`. It is the only format that loses nothing.
 
 mod decode;
 mod encode;
@@ -8,9 +8,9 @@ mod format;
 #[cfg(test)]
 mod tests;
 
-pub use format::DOCUMENT;
+pub use format::{DOCUMENT, ProvenanceFile};
 
-use super::{ConditionError, Profile, ProfileError, UnknownErrno};
+use super::{ConditionError, Profile, ProfileError, Provenance, UnknownErrno};
 use crate::files::{DocumentError, Position, WriteError, check_document, to_json};
 use crate::syscalls::UnknownSyscall;
 
@@ -81,6 +81,11 @@ pub enum RuleFileError {
 /// The bytes of a file with this profile.
 pub fn render(profile: &Profile) -> Result<Vec<u8>, WriteError> {
     to_json(&encode::encode(profile))
+}
+
+/// Where a profile comes from, in the form that this file has for it.
+pub fn provenance(provenance: &Provenance) -> ProvenanceFile {
+    encode::provenance(provenance)
 }
 
 /// The profile in a file's bytes.
