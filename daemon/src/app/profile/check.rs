@@ -93,7 +93,7 @@ fn of_rules(
     profile: &Profile,
     recordings: &[Observations],
 ) -> Result<BTreeSet<Problem>, ProfileCommandError> {
-    let floors = super::build::floors(
+    let floors = super::floors::floors(
         profile.arch(),
         &releases(profile.provenance(), recordings),
         &launches(profile.provenance()),

@@ -2,6 +2,7 @@
 
 use crate::emit::EmitError;
 use crate::emit::oci::OciError;
+use crate::export::prometheus::PrometheusError;
 use crate::files::{Input, ReadError, WriteError};
 use crate::learn::file::ObservationsReadError;
 use crate::model::Arch;
@@ -67,6 +68,9 @@ pub enum ProfileCommandError {
     /// The format can't express the profile.
     #[error("cannot write this profile")]
     Emit(#[from] EmitError),
+    /// A Prometheus has no such profile.
+    #[error(transparent)]
+    Prometheus(#[from] PrometheusError),
     /// A program is no text.
     #[error("a BPF program is not for a terminal: write it to a file with -o, or to a pipe")]
     Terminal,

@@ -55,7 +55,10 @@ impl ExplainReport {
     fn reasons(&self) -> Vec<String> {
         match self.profile.rules().get(&self.nr) {
             Some(rule) => rule.reasons().iter().map(Reason::to_string).collect(),
-            None => vec!["default: it was not observed, and no floor holds it".to_owned()],
+            None => match self.profile.refused().get(&self.nr) {
+                Some(reasons) => reasons.iter().map(Reason::to_string).collect(),
+                None => vec!["default: it was not observed, and no floor holds it".to_owned()],
+            },
         }
     }
 }

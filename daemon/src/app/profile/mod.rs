@@ -5,8 +5,10 @@ mod check;
 mod diff;
 mod error;
 mod explain;
+pub(in crate::app) mod floors;
 mod host;
 mod load;
+mod prometheus;
 mod report;
 mod target;
 
@@ -17,5 +19,6 @@ pub use error::ProfileCommandError;
 pub use explain::{ExplainReport, explain};
 pub use host::Host;
 pub use load::{Loaded, Origin, load, merge};
+pub use prometheus::from_prometheus;
 pub use report::Report;
 pub use target::{Target, default_name, emit, warn_of};

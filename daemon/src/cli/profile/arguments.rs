@@ -2,18 +2,22 @@
 
 use clap::{Args, ValueEnum};
 
+use crate::export::prometheus::Match;
 use crate::policy::{Errno, UnknownErrno};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct BuildArgs {
     /// Files of `seccinch record`; `-` is standard input.
-    #[arg(required = true, value_name = "OBSERVATIONS")]
+    #[arg(required_unless_present = "from_prometheus", value_name = "OBSERVATIONS")]
     pub(super) inputs: Vec<String>,
     #[command(flatten)]
+    pub(super) prometheus: PrometheusArgs,
+    #[command(flatten)]
     pub(super) target: TargetArgs,
-    /// What happens to every other call: errno, errno:NAME, kill-process or log.
-    #[arg(long, value_name = "ACTION", default_value = "errno", value_parser = default_action)]
-    pub(super) default_action: DefaultActionArg,
+    /// What happens to every other call: errno, errno:NAME, kill-process or log. By default errno, or what
+    /// the profiles of a Prometheus say.
+    #[arg(long, value_name = "ACTION", value_parser = default_action)]
+    pub(super) default_action: Option<DefaultActionArg>,
     /// Whether the program runs with `no_new_privs`. Without it, runtimes need more calls of their own.
     #[arg(long, value_name = "YES|NO", default_value = "yes")]
     pub(super) no_new_privs: YesNo,
@@ -30,6 +34,19 @@ pub(in crate::cli) struct BuildArgs {
     /// flags are filtered.
     #[arg(long)]
     pub(super) refuse_clone3: bool,
+}
+
+/// The profiles that a Prometheus has of many hosts, instead of observations.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct PrometheusArgs {
+    /// Unite the profiles that a Prometheus has of many hosts (`http://host:9090`). Names only: it has no
+    /// arguments.
+    #[arg(long, value_name = "URL", requires = "selector", conflicts_with_all = ["inputs", "no_new_privs",
+        "include_entered", "narrow", "no_arguments", "refuse_clone3"])]
+    pub(super) from_prometheus: Option<String>,
+    /// Which of them, as between the braces of a query: workload="systemd:web.service".
+    #[arg(long = "match", value_name = "LABELS", requires = "from_prometheus")]
+    pub(super) selector: Option<Match>,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,9 @@ Examples:
   seccinch profile build web.json -o web.profile.json
   seccinch profile build a.json b.json --to oci --default-action kill-process
   seccinch profile build web.json --to systemd -o /etc/systemd/system/web.service.d/seccomp.conf
-  seccinch profile build web.json --to k8s --name web | kubectl apply -f -")]
+  seccinch profile build web.json --to k8s --name web | kubectl apply -f -
+  seccinch profile build --from-prometheus http://prometheus:9090 \\
+    --match 'workload=\"k8s:shop/Deployment/web/app\"' --to oci")]
     Build(BuildArgs),
     /// Unite profiles: allow whatever any of them allows.
     #[command(after_help = "\

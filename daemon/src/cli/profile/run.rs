@@ -13,7 +13,7 @@ use crate::cli::{ExitStatus, chain};
 use crate::emit::{Api, Engine, Logging, ObjectName};
 use crate::files::{Input, Output};
 use crate::policy::floor::{NoNewPrivileges, Runtime};
-use crate::policy::{Clone3, Entered, Launch, Narrowing, Profile};
+use crate::policy::{Clone3, DefaultAction, EPERM, Entered, Launch, Narrowing, Profile};
 
 pub(in crate::cli) fn run(command: ProfileCommand) -> ExitStatus {
     let result = match command {
@@ -28,6 +28,7 @@ pub(in crate::cli) fn run(command: ProfileCommand) -> ExitStatus {
         eprintln!("error: {}", chain(&error));
         match error {
             ProfileCommandError::Write(_) | ProfileCommandError::Floor(_) => ExitStatus::System,
+            ProfileCommandError::Prometheus(error) if error.is_of_the_system() => ExitStatus::System,
             _ => ExitStatus::Usage,
         }
     })
@@ -36,6 +37,10 @@ pub(in crate::cli) fn run(command: ProfileCommand) -> ExitStatus {
 type Outcome = Result<ExitStatus, ProfileCommandError>;
 
 fn build(args: &BuildArgs) -> Outcome {
+    let default = args.default_action.map(|action| action.0);
+    if let (Some(url), Some(selector)) = (&args.prometheus.from_prometheus, &args.prometheus.selector) {
+        return write(&profile::from_prometheus(url, selector, default)?, &args.target);
+    }
     let narrowing = if args.no_arguments {
         Narrowing::none()
     } else {
@@ -47,7 +52,7 @@ fn build(args: &BuildArgs) -> Outcome {
     };
     let request = BuildRequest {
         inputs: inputs(&args.inputs),
-        default: args.default_action.0,
+        default: default.unwrap_or(DefaultAction::Errno(EPERM)),
         entered: if args.include_entered { Entered::Included } else { Entered::Excluded },
         narrowing,
         clone3: if args.refuse_clone3 { Clone3::Refused } else { Clone3::AsObserved },

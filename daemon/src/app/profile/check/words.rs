@@ -84,11 +84,10 @@ fn rules(finding: &Finding) -> String {
             "clone3 is not refused with ENOSYS although {top} is named: glibc and Go fall back to clone on ENOSYS \
              only; add a rule with SCMP_ACT_ERRNO and errnoRet 38"
         ),
-        Finding::Denied { syscall, program, arguments: None } => {
-            format!("{syscall} is refused, but {program} was recorded making it")
-        }
-        Finding::Denied { syscall, program, arguments: Some(arguments) } => {
-            format!("{syscall} is refused with {arguments}, but {program} was recorded making it")
+        Finding::Denied { syscall, program, arguments, rules } => {
+            let with = arguments.as_ref().map(|arguments| format!(" with {arguments}")).unwrap_or_default();
+            let by = rules.as_ref().map(|rules| format!(" by {rules}")).unwrap_or_default();
+            format!("{syscall} is refused{with}{by}, but {program} was recorded making it")
         }
     }
 }

@@ -1,0 +1,46 @@
+//! `seccinch.violations`: the latest broken rules.
+
+use serde::Serialize;
+
+use super::Head;
+use crate::export::view::View;
+use crate::syscalls::display_name;
+
+#[derive(Serialize)]
+pub(super) struct Document {
+    #[serde(flatten)]
+    head: Head,
+    time: String,
+    /// Newest last.
+    violations: Vec<ViolationFile>,
+}
+
+#[derive(Serialize)]
+struct ViolationFile {
+    time: String,
+    workload: String,
+    rule: String,
+    syscall: String,
+    count: u64,
+    over: u64,
+    per_seconds: f64,
+    then: &'static str,
+}
+
+pub(super) fn document(view: &View) -> Document {
+    let violations = view.violations.iter().map(|violation| ViolationFile {
+        time: violation.time.to_string(),
+        workload: violation.workload.to_string(),
+        rule: violation.rule.clone(),
+        syscall: display_name(view.host.arch, violation.syscall),
+        count: violation.count,
+        over: violation.over,
+        per_seconds: violation.per.as_secs_f64(),
+        then: violation.then,
+    });
+    Document {
+        head: Head::new("seccinch.violations"),
+        time: view.time.to_string(),
+        violations: violations.collect(),
+    }
+}

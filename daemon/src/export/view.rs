@@ -1,0 +1,200 @@
+//! What is shown, as plain values. The daemon makes a new part only for what changed, so that a view of many
+//! workloads costs what changed in it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::kernel::ProgramRuns;
+use crate::model::{Host, Place, RoleObservations, Starts, SyscallNr, Target, Timestamp, WorkloadId};
+use crate::policy::{Condition, DefaultAction, Errno, Profile, Verdict};
+
+/// Everything that is shown, at one time.
+#[derive(Debug, Clone)]
+pub struct View {
+    /// When it was made.
+    pub time: Timestamp,
+    /// When the daemon started.
+    pub started: Timestamp,
+    /// The machine.
+    pub host: Host,
+    /// What works, and what does not.
+    pub health: Health,
+    /// Every workload, by id.
+    pub workloads: BTreeMap<WorkloadId, Arc<WorkloadView>>,
+    /// Starts of programs that were seen when there were too many workloads already. It never falls.
+    pub other: u64,
+    /// The latest violations, newest last; bounded.
+    pub violations: Vec<ViolationView>,
+    /// Profile files by the SHA-256 of their bytes, in hexadecimal: every generation that is kept.
+    pub profiles: Arc<BTreeMap<String, PathBuf>>,
+    /// What could not be counted, by reason.
+    pub losses: BTreeMap<String, u64>,
+    /// The kernel side.
+    pub programs: Vec<ProgramRuns>,
+    /// Bytes that the kernel holds for it.
+    pub kernel_memory_bytes: u64,
+    /// Calls counted.
+    pub counted: u64,
+    /// How long polls took.
+    pub polls: Durations,
+    /// Writes of state that failed.
+    pub state_write_errors: u64,
+    /// The last reload of the configuration.
+    pub reload: Reload,
+}
+
+/// What works, and what does not.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Health {
+    /// Whether counting has begun: what runs already was looked at.
+    pub is_ready: bool,
+    /// Everything that fails now; each part at most once.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that fails now. The other parts go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Which part: `state`, `workload exe:/usr/bin/caddy`, `configuration`.
+    pub part: String,
+    /// What, and what to do.
+    pub text: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Whether the daemon is not ready because of it.
+    pub is_fatal: bool,
+}
+
+/// One workload.
+#[derive(Debug, Clone)]
+pub struct WorkloadView {
+    /// Which.
+    pub id: WorkloadId,
+    /// When first watched.
+    pub first: Timestamp,
+    /// When last alive.
+    pub last: Timestamp,
+    /// What was observed, by role and build: every program, call and value, with counts and times as of the last
+    /// flush.
+    pub roles: Vec<Arc<RoleObservations>>,
+    /// Counts over all roles and builds; they never fall.
+    pub counts: BTreeMap<SyscallNr, u64>,
+    /// Starts and ends.
+    pub starts: Starts,
+    /// Times in which calls may have been missed.
+    pub gaps: u64,
+    /// Live targets, without those that came in from outside.
+    pub targets: Vec<Target>,
+    /// Where its targets run; the latest one's.
+    pub place: Place,
+    /// Violations by rule and call.
+    pub violations: BTreeMap<(String, SyscallNr), u64>,
+    /// Its newest generation; nothing before there is one.
+    pub generation: Option<Arc<GenerationView>>,
+}
+
+/// One generation of a profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GenerationView {
+    /// Its number, from 1.
+    pub number: u64,
+    /// The SHA-256 of its OCI profile's bytes, in hexadecimal.
+    pub sha256: String,
+    /// When it was made.
+    pub time: Timestamp,
+    /// Where its files are.
+    pub folder: PathBuf,
+    /// What happens to every call that it does not name.
+    pub default: DefaultAction,
+    /// What happens to each call that it names.
+    pub rules: BTreeMap<SyscallNr, RuleAction>,
+    /// Names that the generation before did not allow.
+    pub added: Vec<String>,
+    /// Names that the generation before allowed.
+    pub removed: Vec<String>,
+}
+
+/// What happens to a call that a profile names, without the conditions themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuleAction {
+    /// It runs.
+    Allow,
+    /// It runs with some arguments; otherwise the default action is taken.
+    AllowWhen,
+    /// It fails with this error.
+    Errno(Errno),
+}
+
+impl RuleAction {
+    /// The actions of a profile's rules.
+    pub fn of(profile: &Profile) -> BTreeMap<SyscallNr, Self> {
+        profile.rules().iter().map(|(nr, rule)| (*nr, rule.verdict().into())).collect()
+    }
+}
+
+impl From<&Verdict> for RuleAction {
+    fn from(verdict: &Verdict) -> Self {
+        match verdict {
+            Verdict::Allow(Condition::Always) => Self::Allow,
+            Verdict::Allow(Condition::When(_)) => Self::AllowWhen,
+            Verdict::Errno(errno) => Self::Errno(*errno),
+        }
+    }
+}
+
+/// A rule that a workload broke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ViolationView {
+    /// When it was noticed.
+    pub time: Timestamp,
+    /// Who.
+    pub workload: WorkloadId,
+    /// The rule's name.
+    pub rule: String,
+    /// The call.
+    pub syscall: SyscallNr,
+    /// How often in the rule's window, so far as known when it was noticed.
+    pub count: u64,
+    /// More than so many is a violation.
+    pub over: u64,
+    /// In so much time.
+    pub per: Duration,
+    /// What follows: `report`, `deny`, `narrow`.
+    pub then: &'static str,
+}
+
+/// How long something took, over its whole life: a histogram.
+#[derive(Debug, Clone, Default)]
+pub struct Durations {
+    /// How many took no longer than each of [`Durations::BOUNDS`].
+    pub within: [u64; 8],
+    /// How many.
+    pub count: u64,
+    /// In total.
+    pub sum: Duration,
+}
+
+impl Durations {
+    /// Upper bounds, in seconds.
+    pub const BOUNDS: [f64; 8] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1.0];
+
+    /// Takes one in.
+    pub fn add(&mut self, duration: Duration) {
+        for (within, bound) in self.within.iter_mut().zip(Self::BOUNDS) {
+            *within += u64::from(duration.as_secs_f64() <= bound);
+        }
+        self.count += 1;
+        self.sum += duration;
+    }
+}
+
+/// The last reload of the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reload {
+    /// Whether the file was good.
+    pub is_successful: bool,
+    /// When one was last good.
+    pub last_success: Timestamp,
+}
