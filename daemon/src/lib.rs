@@ -2,12 +2,13 @@
 //!
 //! Data moves one way through these modules, and each imports only from those before it:
 //! `kernel` (counters) → `collect` (samples) → `learn` (observations) → `policy` (profile) → `emit`
-//! (files) → `app` (commands). `model`, `syscalls` and `golang` serve them all.
+//! (files) → `export` (metrics, HTTP) → `app` (commands). `model`, `syscalls` and `golang` serve them all.
 
 pub mod app;
 pub mod cli;
 pub mod collect;
 pub mod emit;
+pub mod export;
 pub mod files;
 pub mod golang;
 #[expect(unsafe_code, reason = "maps the counters into memory and reads records as plain values")]

@@ -1,6 +1,7 @@
 //! The few system calls that std has no safe call for.
 #![expect(unsafe_code, reason = "system calls; each one says why it is sound")]
 
+use std::ffi::CString;
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -96,6 +97,49 @@ impl SignalSource {
 impl AsFd for SignalSource {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
+    }
+}
+
+/// The group of a name, as the system's name services have it (`getgrnam_r(3)`).
+pub(crate) fn group_id(name: &str) -> Option<u32> {
+    let name = CString::new(name).ok()?;
+    let mut entry = MaybeUninit::<libc::group>::uninit();
+    let mut buffer = vec![0; 16 * 1024];
+    let mut found = ptr::null_mut();
+    // SAFETY: every pointer is to memory of ours that lives through the call, and the length is the buffer's.
+    let failed = unsafe {
+        libc::getgrnam_r(name.as_ptr(), entry.as_mut_ptr(), buffer.as_mut_ptr(), buffer.len(), &raw mut found)
+    };
+    // SAFETY: where it succeeded and found something, it has filled the whole entry.
+    (failed == 0 && !found.is_null()).then(|| unsafe { entry.assume_init() }.gr_gid)
+}
+
+/// The supplementary groups of the other end of a socket (`SO_PEERGROUPS`, Linux 4.13).
+pub(crate) fn peer_groups(socket: &impl AsFd) -> io::Result<Vec<u32>> {
+    // The kernel's own bound: `NGROUPS_MAX`, `include/uapi/linux/limits.h`, Linux 6.12.
+    let mut groups = vec![0_u32; 65_536];
+    let mut length = libc::socklen_t::try_from(size_of_val(&groups[..])).map_err(io::Error::other)?;
+    // SAFETY: writes at most `length` bytes into the vector, and the length into `length`.
+    checked(libc::c_long::from(unsafe {
+        libc::getsockopt(
+            socket.as_fd().as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERGROUPS,
+            groups.as_mut_ptr().cast(),
+            &raw mut length,
+        )
+    }))?;
+    groups.truncate(usize::try_from(length).unwrap_or(0) / size_of::<u32>());
+    Ok(groups)
+}
+
+/// Gives memory that was freed back to the system: loading the programs takes tens of megabytes once. Only
+/// glibc keeps it otherwise.
+pub(crate) fn return_freed_memory() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: no pointers; `malloc_trim(3)` may be called at any time.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }
 

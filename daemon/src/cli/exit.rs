@@ -1,7 +1,8 @@
 //! Exit statuses and errors, the same for every command.
 
-use std::error::Error;
 use std::process::ExitCode;
+
+pub use crate::model::chain;
 
 /// How a command ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,16 +30,4 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Command(code) => code,
         })
     }
-}
-
-/// An error with all its sources, on one line.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        source = error.source();
-    }
-    text
 }

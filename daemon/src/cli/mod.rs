@@ -1,8 +1,16 @@
 //! The command line: arguments in, one function of `app` called, an exit status out.
 
+mod ask;
+mod config;
+mod daemon;
 mod exit;
+mod finding;
+mod log;
 mod profile;
 mod record;
+mod status;
+mod unload;
+mod workload;
 
 pub use exit::{ExitStatus, chain};
 
@@ -25,12 +33,32 @@ enum Command {
     /// Make, compare, check and convert profiles.
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
+    Daemon(daemon::DaemonArguments),
+    Status(status::StatusArguments),
+    /// See the services that the daemon knows.
+    #[command(subcommand)]
+    Workload(workload::WorkloadCommand),
+    /// See what the daemon found.
+    #[command(subcommand)]
+    Finding(finding::FindingCommand),
+    Unload(unload::UnloadArguments),
+    /// Check the daemon's configuration.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
 }
 
 /// Runs a parsed command line. What goes wrong is printed to standard error.
 pub fn run(cli: Cli) -> ExitStatus {
+    let is_service = matches!(cli.command, Command::Daemon(_));
+    log::start(if is_service { log::Verbosity::Service } else { log::Verbosity::Warnings });
     match cli.command {
         Command::Record(arguments) => record::run(arguments),
         Command::Profile(command) => profile::run(command),
+        Command::Daemon(arguments) => daemon::run(arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Workload(command) => workload::run(command),
+        Command::Finding(command) => finding::run(&command),
+        Command::Unload(arguments) => unload::run(arguments),
+        Command::Config(command) => config::run(command),
     }
 }

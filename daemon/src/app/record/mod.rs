@@ -95,7 +95,7 @@ fn open(subject: &Subject, hooks: Option<Hooks>, btf: Option<PathBuf>) -> Result
         Subject::Running(Selection::Group(_)) => Executions::Provisional,
         _ => Executions::Ignored,
     };
-    let load = LoadOptions { executions, hooks, btf };
+    let load = LoadOptions { executions, hooks, btf, pin: None };
     let kernel = Kernel::load(&load).map_err(crate::collect::Error::Kernel)?;
     tracing::info!(hooks = ?kernel.hooks(), kernel_memory_bytes = kernel.memory_bytes(), "eBPF programs attached");
     Ok(Session::new(kernel, ProcFs::default()))

@@ -1,0 +1,268 @@
+//! The daemon between two wake-ups: what it holds, and what it does when something wakes it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::clock::{Clock, Reading};
+use super::config::{Config, Place};
+use super::flush::Flush;
+use super::health::{Problems, Weight};
+use super::known::Known;
+use super::notify::Manager;
+use super::profiles::Profiles;
+use super::violations::Violations;
+use crate::collect::Watcher;
+use crate::export::view::{Durations, Reload, View};
+use crate::kernel::Targets;
+use crate::learn::baseline;
+use crate::learn::rules::Thresholds;
+use crate::learn::store::Store;
+use crate::model::{Delta, Host, Losses, Target, Timestamp, WorkloadId, chain};
+
+/// What could not be looked at is told once, and shown for so long.
+const MEMORY: Duration = Duration::from_mins(1);
+/// The part that fails where there are too many workloads.
+const LIMITS: &str = "limits";
+
+/// Everything that the loop works on.
+pub(super) struct Daemon<K: Targets> {
+    pub(super) place: Place,
+    pub(super) config: Config,
+    pub(super) host: Host,
+    pub(super) clock: Clock,
+    pub(super) watcher: Watcher<K>,
+    pub(super) store: Store,
+    pub(super) profiles: Profiles,
+    pub(super) thresholds: Thresholds,
+    pub(super) workloads: BTreeMap<WorkloadId, Known>,
+    /// Starts of programs that there was no room for.
+    pub(super) refused: u64,
+    /// Whether anything was ever handed out of a workload that there was no room for.
+    pub(super) has_refused: bool,
+    pub(super) violations: Violations,
+    pub(super) health: Problems,
+    pub(super) manager: Manager,
+    pub(super) flush: Flush,
+    pub(super) started: Timestamp,
+    /// When something could last not be looked at.
+    pub(super) last_failure: Option<Instant>,
+    pub(super) losses: BTreeMap<String, u64>,
+    pub(super) counted: u64,
+    pub(super) polls: Durations,
+    pub(super) state_write_errors: u64,
+    pub(super) reload: Reload,
+    pub(super) kernel_memory: u64,
+    pub(super) views: watch::Sender<Arc<View>>,
+}
+
+impl<K: Targets> Daemon<K> {
+    /// Counting has begun: what runs already was looked at.
+    pub(super) fn ready(&mut self) {
+        self.health.ready();
+        self.follow_targets();
+        self.show(self.clock.now());
+        Manager::ready();
+        tracing::info!(targets = self.watcher.targets().len(), "counting");
+    }
+
+    /// Writes everything that was learned; says whether it is written.
+    pub(super) fn finish(&mut self) -> bool {
+        let reading = self.clock.read();
+        let is_read = self.sample(reading);
+        self.take_events();
+        let is_written = self.flush_all(reading);
+        self.show(reading.time);
+        is_read && is_written
+    }
+
+    /// Takes in the events that wait, so many at a time; says whether those were all. A rule that was broken is
+    /// shown at once.
+    pub(super) fn take_events(&mut self) -> bool {
+        let events = self.watcher.take_events(self.clock.now());
+        let mut is_broken = false;
+        for alert in events.alerts {
+            let found = self.thresholds.alert(alert.time, &alert.workload, alert.nr, alert.arguments);
+            is_broken |= !found.is_empty();
+            self.violated(found);
+        }
+        if is_broken {
+            self.show(self.clock.now());
+        }
+        events.all_taken
+    }
+
+    /// Reads all counts, learns what is new, writes some of what is due, and shows it.
+    pub(super) fn poll(&mut self) {
+        let began = Instant::now();
+        let reading = self.clock.read();
+        self.sample(reading);
+        self.take_events();
+        self.follow_targets();
+        // Writing has its own pace, that of the disk.
+        self.polls.add(began.elapsed());
+        self.flush_some(reading);
+        self.show(reading.time);
+    }
+
+    /// Takes all counts in; says whether they could be read.
+    fn sample(&mut self, reading: Reading) -> bool {
+        let polled = self.watcher.poll(reading.time);
+        let is_read = polled.is_ok();
+        match polled {
+            Ok(poll) => {
+                self.health.works("kernel");
+                self.take_losses(poll.losses);
+                self.take_failures(&poll.failures);
+                for delta in poll.deltas {
+                    self.take(delta, reading);
+                }
+            }
+            Err(error) => {
+                let text =
+                    format!("counts can't be read, and are read again at the next poll: {}", chain(&error));
+                self.health.fails("kernel", text, reading.time, Weight::Fatal);
+            }
+        }
+        let due = self.thresholds.tick(reading.time);
+        self.violated(due);
+        is_read
+    }
+
+    /// Takes in what one workload did.
+    pub(super) fn take(&mut self, delta: Delta, reading: Reading) {
+        let time = reading.time;
+        let roles = delta.roles.iter().flat_map(|role| role.syscalls.values());
+        let calls = roles.map(|seen| seen.counts.total()).fold(0, u64::saturating_add);
+        self.counted = self.counted.saturating_add(calls);
+        // What a former daemon watched, it was told of until the baseline's end; what nobody knows the beginning
+        // of is as old as can be.
+        let before = || self.workloads.get(&delta.workload).map(|known| known.resumed).unwrap_or_default();
+        let over = reading.since(delta.since.unwrap_or_else(before));
+        let found = self.thresholds.sample(time.before(over), time, &delta);
+        self.learn(delta, time);
+        self.violated(found);
+    }
+
+    fn learn(&mut self, delta: Delta, time: Timestamp) {
+        let is_told_again = self.has_refused && !self.workloads.contains_key(&delta.workload);
+        let starts = delta.starts.whole.saturating_add(delta.starts.partial);
+        match self.known(&delta.workload, time) {
+            // All of this is in what comes again.
+            Some(_) if is_told_again => {}
+            Some(known) => known.take(delta, time),
+            None => self.refused = self.refused.saturating_add(starts),
+        }
+    }
+
+    /// What is known of a workload, which may be nothing yet; nothing if there is no room for it.
+    pub(super) fn known(&mut self, id: &WorkloadId, time: Timestamp) -> Option<&mut Known> {
+        if !self.workloads.contains_key(id) {
+            let is_room = self.workloads.len() < self.config.bounds.workloads || self.store.knows(id);
+            if !is_room {
+                self.refuse(id, time);
+                return None;
+            }
+            tracing::info!(workload = %id, "new workload");
+            if self.has_refused {
+                self.watcher.tell_again(id);
+            }
+            let known = Known::new(baseline::begin(id.clone(), self.host.clone(), time));
+            self.workloads.insert(id.clone(), known);
+        }
+        self.workloads.get_mut(id)
+    }
+
+    fn refuse(&mut self, id: &WorkloadId, time: Timestamp) {
+        self.has_refused = true;
+        let most = self.config.bounds.workloads;
+        tracing::debug!(workload = %id, most, "no room for this workload");
+        let text = format!(
+            "there are {most} workloads, and others are not learned: raise `max_workloads` in [limits]"
+        );
+        self.health.fails(LIMITS, text, time, Weight::Partial);
+    }
+
+    /// What was lost while a workload had live targets may be a part of it.
+    fn take_losses(&mut self, losses: BTreeMap<String, u64>) {
+        let increments: BTreeMap<_, _> = losses
+            .iter()
+            .map(|(reason, count)| {
+                let before = self.losses.get(reason).copied().unwrap_or_default();
+                (reason.clone(), count.saturating_sub(before))
+            })
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        self.losses = losses;
+        if increments.is_empty() {
+            return;
+        }
+        tracing::warn!(?increments, "something could not be counted");
+        for known in self.workloads.values_mut().filter(|known| known.is_alive()) {
+            known.baseline.losses.absorb(Losses(increments.clone()));
+            known.learned(false);
+        }
+    }
+
+    fn take_failures(&mut self, failures: &[String]) {
+        if !failures.is_empty() {
+            self.health.fails("discovery", failures.join("; "), self.clock.now(), Weight::Partial);
+            self.last_failure = Some(Instant::now());
+        } else if self.last_failure.is_none_or(|last| last.elapsed() > MEMORY) {
+            self.health.works("discovery");
+        }
+    }
+
+    fn follow_targets(&mut self) {
+        let mut live = BTreeMap::<WorkloadId, Vec<Target>>::new();
+        for target in self.watcher.targets().into_iter().filter(|target| !target.is_entered) {
+            live.entry(target.workload.clone()).or_default().push(target);
+        }
+        let time = self.clock.now();
+        let mut is_room = true;
+        for id in live.keys() {
+            is_room &= self.known(id, time).is_some();
+        }
+        if is_room {
+            self.health.works(LIMITS);
+        }
+        for (id, known) in &mut self.workloads {
+            known.has_targets(live.remove(id).unwrap_or_default());
+        }
+    }
+
+    /// Everything that is shown, made anew where it changed.
+    pub(super) fn show(&mut self, time: Timestamp) {
+        let view = View {
+            time,
+            started: self.started,
+            host: self.host.clone(),
+            health: self.health.shown(),
+            workloads: self.workloads.iter_mut().map(|(id, known)| (id.clone(), known.shown())).collect(),
+            other: self.refused,
+            violations: self.violations.shown(),
+            profiles: self.profiles.files(),
+            losses: self.losses.clone(),
+            programs: self.watcher.kernel().programs(),
+            kernel_memory_bytes: self.kernel_memory,
+            counted: self.counted,
+            polls: self.polls.clone(),
+            state_write_errors: self.state_write_errors,
+            reload: self.reload,
+        };
+        self.manager.status(status(&view));
+        self.views.send_replace(Arc::new(view));
+    }
+}
+
+fn status(view: &View) -> String {
+    let targets: usize = view.workloads.values().map(|workload| workload.targets.len()).sum();
+    let problems = match view.health.problems.len() {
+        0 => String::new(),
+        count => format!("; {count} problems, see `seccinch status`"),
+    };
+    format!("{targets} targets of {} workloads{problems}", view.workloads.len())
+}
