@@ -10,9 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::json;
 
-use super::runc::RUNC;
 use super::Running;
 use super::rootfs::{self, Files};
+use super::runc::RUNC;
 use crate::services::{Launch, Service};
 use crate::support::fixtures::Program;
 use crate::support::poll;
@@ -25,11 +25,17 @@ const IMAGE: &str = "localhost/seccinch-test:1";
 /// How long packing or unpacking an image may take.
 const PACKING: Duration = Duration::from_mins(1);
 
-/// A container in a containerd of its own. All of it ends with the sandbox's control group.
+/// A containerd of its own. All of it ends with the sandbox's control group.
+pub(crate) struct Containerd {
+    socket: PathBuf,
+    _daemon: Process,
+}
+
+/// A container in it.
 struct Container {
     // First, so that it can say goodbye to the daemon.
     run: Process,
-    _daemon: Process,
+    _containerd: Containerd,
 }
 
 /// Starts a containerd, gives it the image, and runs the service under a profile, or without.
@@ -40,22 +46,11 @@ pub(crate) fn start(
     profile: Option<&Path>,
 ) -> Result<Box<dyn Running>> {
     let (root, program) = rootfs::build(sandbox, service, Files::Copied)?;
-    let image = image(sandbox.dir(), &root)?;
-    let (daemon, socket) = daemon(sandbox)?;
-    let ctr = |sandbox: &Sandbox| -> Result<Command> {
-        let mut command = sandbox.command(&sibling("ctr")?);
-        command.arg("--address").arg(&socket);
-        Ok(command)
-    };
-    let mut import = ctr(sandbox)?;
-    import.args(["images", "import", "--snapshotter", "native"]).arg(&image);
-    process::output(&mut import, PACKING)?;
+    let containerd = Containerd::start(sandbox)?;
+    containerd.import(sandbox, &root, IMAGE)?;
 
-    let mut run = ctr(sandbox)?;
-    run.args(["run", "--rm", "--snapshotter", "native", "--net-host"]);
-    // No share of the processor: its controller may be in the other hierarchy.
-    run.args(["--cpu-shares", "0"]);
-    run.args(["--cgroup", &format!("/{}/container", sandbox.cgroup().name())]);
+    let mut run = containerd.run(sandbox, "container")?;
+    run.arg("--net-host");
     let work = sandbox.work().display().to_string();
     run.args(["--mount", &format!("type=bind,src={work},dst={work},options=rbind:rw")]);
     for (name, value) in &launch.env {
@@ -66,7 +61,7 @@ pub(crate) fn start(
     }
     run.args([IMAGE, "service", &program]).args(&launch.args);
     let run = Process::spawn(run.stdout(sandbox.open_log()?).stderr(sandbox.open_log()?))?;
-    Ok(Box::new(Container { run, _daemon: daemon }))
+    Ok(Box::new(Container { run, _containerd: containerd }))
 }
 
 impl Running for Container {
@@ -79,26 +74,53 @@ fn sibling(name: &str) -> Result<PathBuf> {
     Ok(CONTAINERD.path()?.with_file_name(name))
 }
 
-fn daemon(sandbox: &Sandbox) -> Result<(Process, PathBuf)> {
-    let dir = sandbox.dir().join("containerd");
-    fs::create_dir(&dir)?;
-    let socket = dir.join("socket");
-    let config = format!(
-        "version = 2\nroot = \"{dir}/root\"\nstate = \"{dir}/state\"\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\
-         [grpc]\naddress = \"{}\"\n",
-        socket.display(),
-        dir = dir.display(),
-    );
-    fs::write(dir.join("config.toml"), config)?;
-    let mut command = sandbox.command(&CONTAINERD.path()?);
-    command.arg("--config").arg(dir.join("config.toml"));
-    command.env("PATH", search_path()?).stdout(sandbox.open_log()?).stderr(sandbox.open_log()?);
-    let mut daemon = Process::spawn(&mut command)?;
-    poll::until("containerd's socket", poll::SOON, || {
-        anyhow::ensure!(daemon.ended()?.is_none(), "containerd ended:\n{}", sandbox.last_words());
-        Ok(socket.exists().then_some(()))
-    })?;
-    Ok((daemon, socket))
+impl Containerd {
+    /// Starts it, with its state where it is on every host: the sandbox has a `/run` of its own.
+    pub(crate) fn start(sandbox: &Sandbox) -> Result<Self> {
+        let dir = sandbox.dir().join("containerd");
+        fs::create_dir(&dir)?;
+        let socket = dir.join("socket");
+        let config = format!(
+            "version = 2\nroot = \"{dir}/root\"\nstate = \"/run/containerd\"\ndisabled_plugins = [\"io.containerd.grpc.v1.cri\"]\n\
+             [grpc]\naddress = \"{}\"\n",
+            socket.display(),
+            dir = dir.display(),
+        );
+        fs::write(dir.join("config.toml"), config)?;
+        let mut command = sandbox.command(&CONTAINERD.path()?);
+        command.arg("--config").arg(dir.join("config.toml"));
+        command.env("PATH", search_path()?).stdout(sandbox.open_log()?).stderr(sandbox.open_log()?);
+        let mut daemon = Process::spawn(&mut command)?;
+        poll::until("containerd's socket", poll::SOON, || {
+            anyhow::ensure!(daemon.ended()?.is_none(), "containerd ended:\n{}", sandbox.last_words());
+            Ok(socket.exists().then_some(()))
+        })?;
+        Ok(Self { socket, _daemon: daemon })
+    }
+
+    /// Gives it an image of this name with what is in this folder.
+    pub(crate) fn import(&self, sandbox: &Sandbox, root: &Path, name: &str) -> Result<()> {
+        let image = image(sandbox.dir(), root, name)?;
+        let mut import = self.ctr(sandbox)?;
+        import.args(["images", "import", "--snapshotter", "native"]).arg(&image);
+        process::output(&mut import, PACKING).map(drop)
+    }
+
+    /// The first words of a command that runs a container, in a control group of this name below the sandbox's.
+    pub(crate) fn run(&self, sandbox: &Sandbox, group: &str) -> Result<Command> {
+        let mut run = self.ctr(sandbox)?;
+        run.args(["run", "--rm", "--snapshotter", "native"]);
+        // No share of the processor: its controller may be in the other hierarchy.
+        run.args(["--cpu-shares", "0"]);
+        run.args(["--cgroup", &format!("/{}/{group}", sandbox.cgroup().name())]);
+        Ok(run)
+    }
+
+    fn ctr(&self, sandbox: &Sandbox) -> Result<Command> {
+        let mut command = sandbox.command(&sibling("ctr")?);
+        command.arg("--address").arg(&self.socket);
+        Ok(command)
+    }
 }
 
 /// Where containerd finds its shim and runc, before anything else.
@@ -110,8 +132,12 @@ fn search_path() -> Result<OsString> {
 }
 
 /// Packs the folder into an image: an OCI layout (image-spec 1.0, image-layout.md) in a tar file.
-fn image(dir: &Path, root: &Path) -> Result<PathBuf> {
+fn image(dir: &Path, root: &Path, name: &str) -> Result<PathBuf> {
     let layout = dir.join("layout");
+    // An image that was made here before has been imported.
+    if layout.exists() {
+        fs::remove_dir_all(&layout)?;
+    }
     fs::create_dir_all(layout.join("blobs/sha256"))?;
     let layer = dir.join("layer.tar");
     tar(&layer, root)?;
@@ -128,7 +154,7 @@ fn image(dir: &Path, root: &Path) -> Result<PathBuf> {
     });
     let mut manifest =
         Blob::write(dir, &layout, &manifest)?.descriptor("application/vnd.oci.image.manifest.v1+json");
-    manifest["annotations"] = json!({"io.containerd.image.name": IMAGE});
+    manifest["annotations"] = json!({"io.containerd.image.name": name});
     fs::write(layout.join("index.json"), json!({"schemaVersion": 2, "manifests": [manifest]}).to_string())?;
     fs::write(layout.join("oci-layout"), "{\"imageLayoutVersion\": \"1.0.0\"}")?;
     let image = dir.join("image.tar");

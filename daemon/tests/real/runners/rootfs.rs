@@ -21,7 +21,7 @@ pub(crate) enum Files {
     Copied,
 }
 
-/// Builds the folder, and returns it and the service's path inside.
+/// Builds the folder, or completes one that is there, and returns it and the service's path inside.
 pub(crate) fn build(sandbox: &Sandbox, service: &Service, files: Files) -> Result<(PathBuf, String)> {
     let root = sandbox.dir().join("rootfs");
     for folder in ["usr/bin", "usr/lib", "usr/lib64", "etc", "dev", "proc", "sys", "tmp", "run"] {
@@ -29,7 +29,9 @@ pub(crate) fn build(sandbox: &Sandbox, service: &Service, files: Files) -> Resul
     }
     // As on the host, where a program may be named by either path.
     for folder in ["bin", "lib", "lib64"] {
-        symlink(format!("usr/{folder}"), root.join(folder))?;
+        if !root.join(folder).is_symlink() {
+            symlink(format!("usr/{folder}"), root.join(folder))?;
+        }
     }
     sandbox::write_name_service(&root.join("etc"))?;
     fs::write(root.join("etc/passwd"), "root:x:0:0:root:/:/bin/sh\n")?;

@@ -75,7 +75,7 @@ pub(crate) fn start(
     let seccomp = profile.map(read).transpose()?;
     let config = config(sandbox, launch, &root, &program, privileges, seccomp.as_ref());
     let bundle = sandbox.dir().join("bundle");
-    fs::create_dir(&bundle)?;
+    fs::create_dir_all(&bundle)?;
     fs::write(bundle.join("config.json"), serde_json::to_vec_pretty(&config)?)?;
     let runc = RUNC.path()?;
     let (state, id) = (sandbox.dir().join("runc"), id(sandbox));

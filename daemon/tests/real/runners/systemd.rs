@@ -58,6 +58,10 @@ pub(crate) fn start(
 ) -> Result<Box<dyn Running>> {
     let units = sandbox.dir().join("units");
     let ended = sandbox.dir().join("ended");
+    // Of a service that was started here before.
+    if ended.exists() {
+        fs::remove_file(&ended)?;
+    }
     let name = unit_name(sandbox);
     fs::create_dir_all(units.join(format!("{name}.d")))?;
     fs::write(units.join(&name), unit(sandbox, service, launch, &ended)?)?;

@@ -3,11 +3,12 @@
 //!
 //! The namespaces belong to a thread, and so to all it starts; they end with it, whatever happens.
 
+use std::ffi::OsString;
 use std::fs;
 use std::panic;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Once;
+use std::sync::{Mutex, Once, PoisonError};
 use std::thread;
 
 use anyhow::{Context, Result};
@@ -29,6 +30,8 @@ pub(crate) struct Sandbox {
     dns: Dns,
     upstream: Upstream,
     dir: PathBuf,
+    /// Words before every command: a program that watches another, with its options.
+    pub(crate) watcher: Mutex<Vec<OsString>>,
 }
 
 /// Runs `body` in a sandbox of its own.
@@ -60,6 +63,7 @@ impl Sandbox {
             dns: Dns::start()?,
             upstream: Upstream::start()?,
             dir: dir.to_owned(),
+            watcher: Mutex::default(),
         })
     }
 
@@ -106,7 +110,8 @@ impl Sandbox {
     pub(crate) fn command(&self, program: &Path) -> Command {
         let script = "mkdir -p \"$0\" && echo $$ >\"$0/cgroup.procs\" && exec \"$@\"";
         let mut command = Command::new("/bin/sh");
-        command.args(["-c", script]).arg(self.cgroup.path().join("outside")).arg(program);
+        command.args(["-c", script]).arg(self.cgroup.path().join("outside"));
+        command.args(&*self.watcher.lock().unwrap_or_else(PoisonError::into_inner)).arg(program);
         command
     }
 

@@ -61,7 +61,7 @@ pub(crate) fn names(trace: &Path) -> Result<BTreeSet<String>> {
 }
 
 /// The name in a line such as `123 read(3, …` or `123 <... read resumed>…`.
-fn name(line: &str) -> Option<&str> {
+pub(crate) fn name(line: &str) -> Option<&str> {
     let (_, said) = line.split_once(' ')?;
     let said = said.trim_start();
     let name = match said.strip_prefix("<... ") {

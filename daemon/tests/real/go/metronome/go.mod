@@ -1,0 +1,3 @@
+module seccinch.test/metronome
+
+go 1.19
