@@ -18,7 +18,7 @@ use std::{env, fs, io};
 use aya::programs::BtfTracePoint;
 use aya::{Btf, Ebpf};
 use seccinch::files::Input;
-use seccinch::kernel::{Hooks, Kernel, LoadOptions, Source};
+use seccinch::kernel::{Hooks, Kernel, LoadOptions, Source, Targets as _};
 use seccinch::learn;
 use seccinch::model::{Arch, SyscallNr};
 use seccinch::syscalls;
