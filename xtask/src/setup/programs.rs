@@ -3,7 +3,8 @@
 //! Each folder of `daemon/tests/real/go/` is a program: a package of its own with a `go.mod` that needs
 //! the standard library only. Its variants are `PROGRAM-go1.27-cgo0`, `PROGRAM-go1.27-cgo1`, and
 //! the same with `-stripped`. There is no `cgo1` where cgo would change nothing, and no `cgo0` where
-//! the program has C in a file without `//go:build cgo`.
+//! the program has C in a file without `//go:build cgo`. One program is built by every version of Go,
+//! and as `-pie-stripped`, for the tests of what they write into it.
 
 use std::{
     fs,
@@ -16,7 +17,7 @@ use anyhow::{Context, Result};
 
 use super::{
     Scratch,
-    golang::{Go, TOOLCHAINS},
+    golang::{Go, Scope, TOOLCHAINS},
 };
 use crate::{
     process::{output, run_logged},
@@ -26,6 +27,13 @@ use crate::{
 
 const SOURCES: &str = "daemon/tests/real/go";
 const BUILT: &str = "go-programs";
+/// The program that every version of Go builds. It is small.
+const EVERY_VERSION: &str = "stacks";
+
+/// A way of building: the end of the program's name, and the arguments.
+type Form = (&'static str, &'static [&'static str]);
+const FORMS: &[Form] = &[("", &[]), ("-stripped", &["-ldflags", "-s -w"])];
+const PIE: Form = ("-pie-stripped", &["-buildmode=pie", "-ldflags", "-s -w"]);
 
 /// Builds the programs whose sources have changed since they were built.
 pub(super) fn build_all(project: &Project, scratch: &Scratch) -> Result<()> {
@@ -54,13 +62,14 @@ fn is_built(stamp: &Path, fingerprint: &str) -> bool {
 /// Builds all variants into `scratch`, then moves them to where the tests look.
 fn build(project: &Project, folder: &Path, name: &str, scratch: &Path) -> Result<Vec<String>> {
     let mut variants = Vec::new();
-    for &go in TOOLCHAINS {
+    let every = name == EVERY_VERSION;
+    for &go in TOOLCHAINS.iter().filter(|go| every || go.scope == Scope::All) {
         for cgo in cgo_choices(project, go, folder)? {
-            for (suffix, ldflags) in [("", ""), ("-stripped", "-s -w")] {
+            for &(suffix, arguments) in FORMS.iter().chain(every.then_some(&PIE)) {
                 let variant = format!("{name}-go{}-cgo{cgo}{suffix}", go.language);
                 let mut command = go_in(project, go, folder, cgo);
-                command.args(["build", "-trimpath", "-buildvcs=false", "-ldflags", ldflags, "-o"]);
-                command.arg(scratch.join(&variant)).arg(".");
+                command.args(["build", "-trimpath", "-buildvcs=false"]).args(arguments);
+                command.arg("-o").arg(scratch.join(&variant)).arg(".");
                 run_logged(project, "go-build", &mut command)
                     .with_context(|| format!("can't build the Go program {variant}"))?;
                 variants.push(variant);

@@ -1,0 +1,3 @@
+module seccinch.test/stacks
+
+go 1.19
