@@ -1,0 +1,3 @@
+module seccinch.test/numbers
+
+go 1.19
