@@ -5,8 +5,8 @@ use crate::FileKey;
 /// Bytes of an executed file's name that are kept.
 pub const FILE_NAME_BYTES: usize = 128;
 
-/// What every record says. It is the whole record for all kinds but [`EventKind::Exec`]
-/// and [`EventKind::Alert`].
+/// What every record says. It is the whole record for all kinds but [`EventKind::Exec`],
+/// [`EventKind::Alert`] and [`EventKind::Stack`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Event {
@@ -22,7 +22,7 @@ pub struct Event {
     pub code: u32,
     /// The slot of the process after the event (a signal moves it too); for an exit, the one it had.
     pub slot: u16,
-    /// First seen and alert: the system call. Signal: the signal. Otherwise 0.
+    /// First seen, alert and stack: the system call. Signal: the signal. Otherwise 0.
     pub nr: u16,
     /// Exec and signal: the slot before it; for an exec, 0 if the process was not a target. Otherwise 0.
     pub previous: u16,
@@ -68,6 +68,8 @@ pub enum EventKind {
     Signal = 4,
     /// A slot made a call that user space wants to know of at once.
     Alert = 5,
+    /// Where in its program a call was made.
+    Stack = 6,
 }
 
 // No implicit padding: user space must never be shown uninitialised kernel stack.

@@ -8,13 +8,15 @@ mod map;
 mod offsets;
 #[cfg(feature = "user")]
 mod pod;
+mod stack;
 
 pub use event::{AlertEvent, Event, EventKind, ExecEvent, FILE_NAME_BYTES};
-pub use map::{ArgumentKey, FileKey, Lost, Once, RoleKey, SlotMeta, Watch};
-pub use offsets::Offsets;
+pub use map::{ArgumentKey, FileKey, FileVerdict, Lost, Once, RoleKey, SlotMeta, Watch};
+pub use offsets::{Offsets, StackOffsets};
+pub use stack::{StackEvent, StackFlags, StackHead};
 
 /// Changes whenever a map's layout or meaning changes: programs of another version are never reused.
-pub const ABI_VERSION: u32 = 2;
+pub const ABI_VERSION: u32 = 3;
 
 /// Native numbers that are counted; anything above is foreign.
 pub const MAX_SYSCALLS: usize = 512;
@@ -48,6 +50,13 @@ pub const PID_PAGES: usize = 2048;
 
 /// The slot of a process that is not a target.
 pub const NO_SLOT: u16 = 0;
+
+/// Return addresses of a stack that are kept: as many as the kernel walks by default
+/// (`kernel.perf_event_max_stack`).
+pub const STACK_FRAMES: usize = 127;
+
+/// Words at the stack pointer that are sent with a stack.
+pub const STACK_TOP: usize = 8;
 
 /// Argument combinations learned per slot; the next ones are counted as overflow.
 pub const ARGUMENTS_PER_SLOT: u64 = 512;

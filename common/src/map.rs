@@ -67,6 +67,19 @@ pub struct SlotMeta {
     pub alerted: u64,
     /// 1 if argument values of this slot found no room in the map: those that are there are not all.
     pub arguments_lost: u64,
+    /// Where the Go runtime of this slot's program keeps what the programs read, as byte offsets of 16 bits each,
+    /// from the lowest: `g.goid`, `g.m`, `m.curg`, `g.sched.bp`. 0 if that is not known: then nothing is read.
+    pub go: u64,
+}
+
+/// What user space has said of a file.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FileVerdict {
+    /// [`crate::IGNORED`] or [`crate::TARGET`].
+    pub verdict: u64,
+    /// What [`SlotMeta::go`] becomes in a slot that begins with this file.
+    pub go: u64,
 }
 
 /// Arguments of one watched call. Its value in `ARGUMENTS` is how often they were seen.
@@ -107,12 +120,20 @@ pub enum Lost {
     ArgumentsFull,
     /// A kernel structure could not be read.
     KernelRead,
+    /// A stack found no room in the ring buffer, or in the map of those that were sent.
+    StacksFull,
 }
 
 impl Lost {
     /// Every reason, in the order of its index.
-    pub const ALL: [Self; 5] =
-        [Self::RingFull, Self::SlotsFull, Self::RolesFull, Self::ArgumentsFull, Self::KernelRead];
+    pub const ALL: [Self; 6] = [
+        Self::RingFull,
+        Self::SlotsFull,
+        Self::RolesFull,
+        Self::ArgumentsFull,
+        Self::KernelRead,
+        Self::StacksFull,
+    ];
 
     /// The word for this reason in files, tables and metrics.
     pub const fn name(self) -> &'static str {
@@ -122,6 +143,7 @@ impl Lost {
             Self::RolesFull => "roles_full",
             Self::ArgumentsFull => "arguments_full",
             Self::KernelRead => "kernel_read",
+            Self::StacksFull => "stacks_full",
         }
     }
 }

@@ -37,3 +37,25 @@ pub struct Offsets {
     /// `super_block.s_dev`.
     pub super_block_device: u32,
 }
+
+/// What a stack is read by, likewise: the global `STACK_OFFSETS`.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StackOffsets {
+    /// `task_struct.mm`.
+    pub task_mm: u32,
+    /// `mm_struct.start_code`.
+    pub code_start: u32,
+    /// `mm_struct.end_code`.
+    pub code_end: u32,
+    /// `task_struct.thread.fsbase`; 0 where the thread pointer is not kept there.
+    pub thread_pointer: u32,
+    /// The instruction pointer in `struct pt_regs`.
+    pub instruction: u32,
+    /// The stack pointer there.
+    pub stack: u32,
+    /// The frame pointer there.
+    pub frame: u32,
+    /// There, the register in which Go keeps the running goroutine.
+    pub goroutine: u32,
+}

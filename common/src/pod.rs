@@ -1,7 +1,10 @@
 //! What lets aya copy these types in and out of the kernel.
 #![expect(unsafe_code, reason = "`Pod` promises aya that any bytes are a valid value")]
 
-use crate::{AlertEvent, ArgumentKey, Event, ExecEvent, FileKey, Offsets, RoleKey, SlotMeta, Watch};
+use crate::{
+    AlertEvent, ArgumentKey, Event, ExecEvent, FileKey, FileVerdict, Offsets, RoleKey, SlotMeta, StackHead,
+    StackOffsets, Watch,
+};
 
 // SAFETY: integers only, `repr(C)`, and explicit padding: every bit pattern is a value.
 unsafe impl aya::Pod for FileKey {}
@@ -21,3 +24,9 @@ unsafe impl aya::Pod for Event {}
 unsafe impl aya::Pod for ExecEvent {}
 // SAFETY: as above.
 unsafe impl aya::Pod for AlertEvent {}
+// SAFETY: as above.
+unsafe impl aya::Pod for FileVerdict {}
+// SAFETY: as above.
+unsafe impl aya::Pod for StackOffsets {}
+// SAFETY: as above.
+unsafe impl aya::Pod for StackHead {}

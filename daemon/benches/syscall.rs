@@ -18,7 +18,7 @@ use std::{env, fs, io};
 use aya::programs::BtfTracePoint;
 use aya::{Btf, Ebpf};
 use seccinch::files::Input;
-use seccinch::kernel::{Hooks, Kernel, LoadOptions, Source, Targets as _};
+use seccinch::kernel::{Hooks, Kernel, LoadOptions, Slot, Source, Stacks, Targets as _};
 use seccinch::learn;
 use seccinch::model::{Arch, SyscallNr};
 use seccinch::syscalls;
@@ -35,16 +35,29 @@ enum Variant {
     TargetColumn,
     TargetShared,
     TargetRaw,
+    ColumnWithoutStacks,
+    SharedWithoutStacks,
+    RawWithoutStacks,
     AnotherProcess,
 }
 
-const VARIANTS: [(Variant, &str); 6] = [
+const VARIANTS: [(Variant, &str); 9] = [
     (Variant::Nothing, "nothing attached"),
     (Variant::Empty, "an empty program"),
     (Variant::TargetColumn, "a target, busy call (own column)"),
     (Variant::TargetShared, "a target, other call (shared row)"),
     (Variant::TargetRaw, "a target, raw tracepoints"),
+    (Variant::ColumnWithoutStacks, "  own column, stacks switched off"),
+    (Variant::SharedWithoutStacks, "  shared row, stacks switched off"),
+    (Variant::RawWithoutStacks, "  raw, stacks switched off"),
     (Variant::AnotherProcess, "another process"),
+];
+
+/// What stacks cost a call that tells nothing new: with them, and the same without.
+const STACKS: [(Variant, Variant); 3] = [
+    (Variant::TargetColumn, Variant::ColumnWithoutStacks),
+    (Variant::TargetShared, Variant::SharedWithoutStacks),
+    (Variant::TargetRaw, Variant::RawWithoutStacks),
 ];
 
 fn main() -> ExitCode {
@@ -72,35 +85,44 @@ fn measure(variant: Variant) -> f64 {
             let _attached = attach_empty();
             time_calls()
         }
-        Variant::TargetColumn => {
-            let (mut kernel, slot) = load(Hooks::Btf);
-            assert!(kernel.give_column(slot, getppid()), "a column is free");
-            kernel.track(std::process::id(), slot);
-            counted(&kernel, slot, time_calls())
-        }
-        Variant::TargetShared | Variant::TargetRaw => {
-            let hooks = if variant == Variant::TargetRaw { Hooks::Raw } else { Hooks::Btf };
-            let (mut kernel, slot) = load(hooks);
-            kernel.track(std::process::id(), slot);
-            counted(&kernel, slot, time_calls())
-        }
+        Variant::TargetColumn => time_column(Stacks::Taken),
+        Variant::ColumnWithoutStacks => time_column(Stacks::Left),
+        Variant::TargetShared => time_shared(Hooks::Btf, Stacks::Taken),
+        Variant::SharedWithoutStacks => time_shared(Hooks::Btf, Stacks::Left),
+        Variant::TargetRaw => time_shared(Hooks::Raw, Stacks::Taken),
+        Variant::RawWithoutStacks => time_shared(Hooks::Raw, Stacks::Left),
         Variant::AnotherProcess => {
-            let (mut kernel, slot) = load(Hooks::Btf);
+            let (mut kernel, slot) = load(Hooks::Btf, Stacks::Taken);
             kernel.track(1, slot);
             time_calls()
         }
     }
 }
 
+/// As a target, in a call with a column of its own.
+fn time_column(stacks: Stacks) -> f64 {
+    let (mut kernel, slot) = load(Hooks::Btf, stacks);
+    assert!(kernel.give_column(slot, getppid()), "a column is free");
+    kernel.track(std::process::id(), slot);
+    counted(&kernel, slot, time_calls())
+}
+
+/// As a target, in a call that is counted in the row of all processors.
+fn time_shared(hooks: Hooks, stacks: Stacks) -> f64 {
+    let (mut kernel, slot) = load(hooks, stacks);
+    kernel.track(std::process::id(), slot);
+    counted(&kernel, slot, time_calls())
+}
+
 /// A figure for calls that were not counted would mean nothing.
-fn counted(kernel: &Kernel, slot: seccinch::kernel::Slot, nanoseconds: f64) -> f64 {
+fn counted(kernel: &Kernel, slot: Slot, nanoseconds: f64) -> f64 {
     let counted = kernel.counts(slot).expect("counts are readable").get(getppid());
     assert!(counted >= u64::from(CALLS), "only {counted} of {CALLS} calls were counted");
     nanoseconds
 }
 
-fn load(hooks: Hooks) -> (Kernel, seccinch::kernel::Slot) {
-    let options = LoadOptions { hooks: Some(hooks), ..LoadOptions::default() };
+fn load(hooks: Hooks, stacks: Stacks) -> (Kernel, Slot) {
+    let options = LoadOptions { hooks: Some(hooks), stacks, ..LoadOptions::default() };
     let mut kernel =
         Kernel::load(&options).expect("the programs load: run as root, after `cargo xtask build`");
     let slot = kernel.take_slot().expect("a slot is free");
@@ -149,6 +171,11 @@ fn report(rounds: &[[f64; VARIANTS.len()]]) {
             _ => format!("{ratio:.3} ({low:.3} to {high:.3})"),
         };
         println!("{name:<36}{nanoseconds:>8.0}{added:>+12.0}{against:>26}");
+    }
+    for (with, without) in STACKS {
+        let ratios = rounds.iter().map(|round| round[with as usize] / round[without as usize]);
+        let (ratio, low, high) = interval(ratios.collect());
+        println!("{with:?}: with stacks / without {ratio:.3} ({low:.3} to {high:.3})");
     }
 }
 

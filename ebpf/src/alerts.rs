@@ -1,9 +1,9 @@
 //! Telling user space at once of calls that it wants to know of.
 
 use aya_ebpf::{Global, helpers::generated::bpf_ktime_get_ns};
-use seccinch_common::{ALERT_INTERVAL, Event, EventKind};
+use seccinch_common::{ALERT_INTERVAL, Event, EventKind, StackFlags};
 
-use crate::{events, kernel, slots};
+use crate::{counts::Call, events, kernel, slots, stacks};
 
 /// Where in `struct pt_regs` the arguments of a call lie, in their order.
 #[unsafe(no_mangle)]
@@ -12,12 +12,13 @@ static ARGUMENT_REGISTERS: Global<[u16; 6]> = Global::new([0; 6]);
 /// Sends an alert if the call is new, or if the slot's last alert is long enough ago: a loop must not flood
 /// who is to act on it.
 #[inline(always)]
-pub fn raise(slot: u16, nr: u16, regs: u64, is_new: bool) {
-    if !is_due(slot) && !is_new {
+pub fn raise(call: &Call, is_new: bool) {
+    if !is_due(call.slot) && !is_new {
         return;
     }
-    let event = Event { nr, ..events::about_current(EventKind::Alert, slot) };
-    events::send_alert(event, arguments(regs));
+    let event = Event { nr: call.nr, ..events::about_current(EventKind::Alert, call.slot) };
+    events::send_alert(event, arguments(call.regs));
+    stacks::consider(call, StackFlags::ALERT);
 }
 
 /// Whether it is time for another alert; if so, the next one has to wait.

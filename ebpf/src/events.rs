@@ -4,7 +4,10 @@ use aya_ebpf::helpers::{
     bpf_get_current_pid_tgid,
     generated::{bpf_get_current_cgroup_id, bpf_ktime_get_ns},
 };
-use seccinch_common::{AlertEvent, Event, EventKind, ExecEvent, FILE_NAME_BYTES, FileKey, Lost};
+use seccinch_common::{
+    AlertEvent, Event, EventKind, ExecEvent, FILE_NAME_BYTES, FileKey, Lost, STACK_FRAMES, StackEvent,
+    StackHead,
+};
 
 use crate::{executable, maps::EVENTS, slots};
 
@@ -35,8 +38,13 @@ pub fn about_current(kind: EventKind, slot: u16) -> Event {
 /// Sends a record that user space reads at its next poll, or at once if the ring fills.
 #[inline(always)]
 pub fn send_quietly(event: Event) {
-    let filling = EVENTS.query(BPF_RB_AVAIL_DATA) > EVENTS.query(BPF_RB_RING_SIZE) / 4;
-    send(event, if filling { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP });
+    send(event, if is_filled_to(4) { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP });
+}
+
+/// Whether more of the ring than one part in so many waits to be read.
+#[inline(always)]
+fn is_filled_to(part: u64) -> bool {
+    EVENTS.query(BPF_RB_AVAIL_DATA) > EVENTS.query(BPF_RB_RING_SIZE) / part
 }
 
 /// Sends a record and wakes user space.
@@ -69,4 +77,19 @@ pub fn send_alert(event: Event, arguments: [u64; 6]) {
     let Some(mut entry) = EVENTS.reserve::<AlertEvent>(0) else { return slots::lost(Lost::RingFull) };
     entry.write(AlertEvent { event, arguments });
     entry.submit(BPF_RB_FORCE_WAKEUP);
+}
+
+/// Sends a stack as [`send_quietly`] does, with as many frames as it has. Nothing if there is no room: stacks are only
+/// evidence, and half of the ring is kept for the rest.
+#[inline(always)]
+pub fn send_stack(stack: &StackEvent) -> Option<()> {
+    let depth = stack.head.depth as usize;
+    if depth > STACK_FRAMES || is_filled_to(2) {
+        return None;
+    }
+    let flags = if is_filled_to(4) { BPF_RB_FORCE_WAKEUP } else { BPF_RB_NO_WAKEUP };
+    let size = size_of::<StackHead>() + depth * size_of::<u64>();
+    // SAFETY: that is within the record.
+    let record = unsafe { core::slice::from_raw_parts((&raw const *stack).cast::<u8>(), size) };
+    EVENTS.output::<[u8]>(record, flags).ok()
 }

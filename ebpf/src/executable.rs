@@ -1,11 +1,12 @@
 //! Which file a process executes, as the kernel itself tells files apart.
 
 use aya_ebpf::helpers::bpf_probe_read_kernel_str_bytes;
-use seccinch_common::{FILE_NAME_BYTES, FileKey};
+use seccinch_common::{FILE_NAME_BYTES, FileKey, FileVerdict};
 
 use crate::{
     kernel::{OFFSETS, field},
     maps::VERDICTS,
+    slots,
 };
 
 /// Multigrain timestamps (Linux 6.13) mark in bit 31 that somebody looked at the time; a look must not
@@ -40,7 +41,16 @@ pub fn name(bprm: u64, into: &mut [u8; FILE_NAME_BYTES]) {
 
 /// What user space has said of a file.
 #[inline(always)]
-pub fn verdict(file: &FileKey) -> Option<u8> {
-    // SAFETY: the value is one byte, copied at once.
+pub fn verdict(file: &FileKey) -> Option<FileVerdict> {
+    // SAFETY: the value is copied at once; while user space replaces it, it may be in part another one.
     unsafe { VERDICTS.get(file) }.copied()
+}
+
+/// Notes in a slot what user space has said of the program that it begins with.
+#[inline(always)]
+pub fn describe(slot: u16, file: &FileKey) {
+    if let (Some(meta), Some(said)) = (slots::meta(slot), verdict(file)) {
+        // SAFETY: a field of a map value.
+        unsafe { (&raw mut (*meta).go).write_volatile(said.go) };
+    }
 }

@@ -47,6 +47,9 @@ pub fn exec(bprm: u64) {
     if slot == NO_SLOT {
         return;
     }
+    if fresh {
+        executable::describe(slot, &file);
+    }
     slots::change(tgid, previous, slot);
     let event = events::about_current(EventKind::Exec, slot);
     events::send_exec(Event { previous, fresh: u16::from(fresh), ..event }, file, bprm);

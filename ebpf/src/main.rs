@@ -13,11 +13,15 @@ mod atomic;
 mod counts;
 mod events;
 mod executable;
+mod goroutine;
 mod kernel;
+mod keys;
 mod lifecycle;
 mod maps;
 mod roles;
 mod slots;
+mod stacks;
+mod user;
 
 use aya_ebpf::{
     EbpfContext,
@@ -35,14 +39,14 @@ fn word(ctx: &impl EbpfContext, n: usize) -> u64 {
 /// `sys_enter(struct pt_regs *regs, long id)`: include/trace/events/syscalls.h, Linux 6.12.
 #[btf_tracepoint(function = "sys_enter")]
 pub fn sys_enter_btf(ctx: BtfTracePointContext) -> i32 {
-    counts::enter(word(&ctx, 0), word(&ctx, 1), &kernel::Direct::current());
+    counts::enter(ctx.as_ptr(), word(&ctx, 0), word(&ctx, 1), &kernel::Direct::current());
     0
 }
 
 /// As [`sys_enter_btf`].
 #[raw_tracepoint(tracepoint = "sys_enter")]
 pub fn sys_enter_raw(ctx: RawTracePointContext) -> i32 {
-    counts::enter(word(&ctx, 0), word(&ctx, 1), &kernel::ByHelpers);
+    counts::enter(ctx.as_ptr(), word(&ctx, 0), word(&ctx, 1), &kernel::ByHelpers);
     0
 }
 

@@ -6,8 +6,8 @@ use aya_ebpf::{
     maps::{Array, HashMap, LruHashMap, PerCpuArray, Queue, RingBuf},
 };
 use seccinch_common::{
-    ArgumentKey, FileKey, HOT_COLUMNS, Lost, MAX_SYSCALLS, Once, PID_PAGES, PIDS_PER_PAGE, RoleKey, SlotMeta,
-    Watch,
+    ArgumentKey, FileKey, FileVerdict, HOT_COLUMNS, Lost, MAX_SYSCALLS, Once, PID_PAGES, PIDS_PER_PAGE,
+    RoleKey, SlotMeta, StackEvent, Watch,
 };
 
 /// Process id → slot, 0 for everyone who is not a target.
@@ -45,7 +45,7 @@ pub static ROLES: HashMap<RoleKey, u16> = HashMap::with_max_entries(1, 0);
 /// Files of which user space has said what becomes of those who execute them. The least used ones make room:
 /// they are asked about again.
 #[map]
-pub static VERDICTS: LruHashMap<FileKey, u8> = LruHashMap::with_max_entries(4096, 0);
+pub static VERDICTS: LruHashMap<FileKey, FileVerdict> = LruHashMap::with_max_entries(4096, 0);
 
 /// What has happened to processes lately; an entry matters for as long as two threads can race.
 #[map]
@@ -58,6 +58,14 @@ pub static ARGUMENTS: HashMap<ArgumentKey, u64> = HashMap::with_max_entries(1, 0
 /// Native number → which of its arguments are learned.
 #[map]
 pub static WATCHES: Array<Watch> = Array::with_max_entries(MAX_SYSCALLS as u32, BPF_F_RDONLY_PROG);
+
+/// Hashes of stacks that were sent. The least used ones make room: they are sent again.
+#[map]
+pub static STACKS_SENT: LruHashMap<u64, u64> = LruHashMap::with_max_entries(1, 0);
+
+/// Where this CPU puts a stack together, as it is too large for a program's own.
+#[map]
+pub static STACK: PerCpuArray<StackEvent> = PerCpuArray::with_max_entries(1, 0);
 
 /// What could not be counted, by [`Lost`].
 #[map]

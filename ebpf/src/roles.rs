@@ -76,11 +76,12 @@ fn adopt(slot: u16, root: u64) {
 #[inline(always)]
 pub fn newcomer(file: FileKey) -> (u16, bool) {
     let verdict = executable::verdict(&file);
-    if verdict == Some(IGNORED) {
+    let is_said = |wanted: u8| verdict.is_some_and(|said| said.verdict == u64::from(wanted));
+    if is_said(IGNORED) {
         return (NO_SLOT, false);
     }
     let mut slot = PROVISIONAL.pop().ok().flatten();
-    if slot.is_none() && verdict == Some(TARGET) {
+    if slot.is_none() && is_said(TARGET) {
         // Those of whom nothing is known yet may not keep out who is meant.
         slot = FREE.pop().ok().flatten();
     }
@@ -100,7 +101,7 @@ pub fn newcomer(file: FileKey) -> (u16, bool) {
 pub fn ending(slot: u16) -> u16 {
     let Some(meta) = slots::meta(slot) else { return slot };
     // SAFETY: fields of a map value. If two CPUs are here at once, one of two slots is used less.
-    let (root, known) = unsafe { ((*meta).root, (*meta).ending) };
+    let (root, known, go) = unsafe { ((*meta).root, (*meta).ending, (*meta).go) };
     if known != 0 {
         return known as u16;
     }
@@ -110,6 +111,7 @@ pub fn ending(slot: u16) -> u16 {
         // SAFETY: as above.
         unsafe {
             (*own).ending = u64::from(ending);
+            (*own).go = go;
             (*meta).ending = u64::from(ending);
         }
     }

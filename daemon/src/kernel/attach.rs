@@ -34,6 +34,9 @@ const PROGRAMS: [(&str, &str); 5] = [
     ("sys_enter", "sys_enter"),
 ];
 
+/// A load that is interrupted so often has another reason.
+const LOAD_ATTEMPTS: usize = 10;
+
 /// A program at its tracepoint. Dropping it detaches the program, unless its link is pinned.
 pub(super) struct Attached {
     name: &'static str,
@@ -121,7 +124,8 @@ pub(super) fn load(ebpf: &mut Ebpf, wanted: Option<Hooks>) -> Result<Hooks, Erro
         }
     }
     for program in PROGRAMS {
-        raw_program(ebpf, program)?.load().map_err(failed(program))?;
+        let loaded = raw_program(ebpf, program)?;
+        unless_interrupted(by_signal, || loaded.load()).map_err(failed(program))?;
     }
     Ok(Hooks::Raw)
 }
@@ -173,9 +177,29 @@ fn attach_raw(program: &mut RawTracePoint, tracepoint: &str) -> Result<(OwnedFd,
 fn load_btf(ebpf: &mut Ebpf) -> Result<(), Error> {
     let btf = Btf::from_sys_fs().map_err(ProgramError::from).map_err(failed(("sys_enter", "sys_enter")))?;
     for program in PROGRAMS {
-        btf_program(ebpf, program)?.load(program.1, &btf).map_err(failed(program))?;
+        let loaded = btf_program(ebpf, program)?;
+        unless_interrupted(by_signal, || loaded.load(program.1, &btf)).map_err(failed(program))?;
     }
     Ok(())
+}
+
+/// Loads again what a signal has interrupted, such as the end of a child: the verifier gives up when one is pending
+/// (`do_check`, kernel/bpf/verifier.c, Linux 6.12). libbpf does the same.
+fn unless_interrupted<E>(
+    is_interrupted: impl Fn(&E) -> bool,
+    mut load: impl FnMut() -> Result<(), E>,
+) -> Result<(), E> {
+    for _ in 1..LOAD_ATTEMPTS {
+        match load() {
+            Err(error) if is_interrupted(&error) => {}
+            ended => return ended,
+        }
+    }
+    load()
+}
+
+fn by_signal(error: &ProgramError) -> bool {
+    matches!(error, ProgramError::LoadError { io_error, .. } if io_error.raw_os_error() == Some(libc::EAGAIN))
 }
 
 fn btf_program<'a>(ebpf: &'a mut Ebpf, program: (&str, &str)) -> Result<&'a mut BtfTracePoint, Error> {
@@ -193,4 +217,30 @@ fn raw_program<'a>(ebpf: &'a mut Ebpf, program: (&str, &str)) -> Result<&'a mut 
 fn failed(program: (&str, &str)) -> impl FnOnce(ProgramError) -> Error {
     let (program, tracepoint) = (program.0.to_owned(), program.1.to_owned());
     move |source| Error::Attach { program, tracepoint, source: Box::new(source) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How often a load is tried that ends so often by an error.
+    fn tries(failures: usize, is_interrupted: bool) -> (usize, bool) {
+        let mut tried = 0;
+        let loaded = unless_interrupted(
+            |()| is_interrupted,
+            || {
+                tried += 1;
+                if tried > failures { Ok(()) } else { Err(()) }
+            },
+        );
+        (tried, loaded.is_ok())
+    }
+
+    /// Check that a load that a signal interrupts is tried again, but not for ever, and any other is not.
+    #[test]
+    fn interrupted_loads_are_tried_again() {
+        assert_eq!(tries(3, true), (4, true));
+        assert_eq!(tries(usize::MAX, true), (LOAD_ATTEMPTS, false));
+        assert_eq!(tries(3, false), (1, false));
+    }
 }

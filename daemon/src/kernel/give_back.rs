@@ -30,7 +30,10 @@ impl Kernel {
         let cleared: BTreeSet<Slot> = slots.difference(&kept).copied().collect();
         self.forget_roles(&cleared)?;
         self.forget_arguments(&cleared)?;
-        for slot in cleared {
+        // A root that is another's already must not be named by slots of its former tree.
+        let (roots, others): (Vec<_>, Vec<_>) =
+            cleared.into_iter().partition(|slot| self.root_of(*slot) == Some(*slot));
+        for slot in others.into_iter().chain(roots) {
             // A crash between the two costs one slot until the programs are loaded anew.
             if let Err(error) = self.clear(slot).and_then(|()| self.offer(slot)) {
                 tracing::warn!(slot = slot.get(), %error, "a slot can't be given back yet");
@@ -87,11 +90,14 @@ impl Kernel {
     }
 
     /// Sets everything about a slot to zero but how often it was given back. That comes first: whoever finds
-    /// it half cleared after a crash must not take its counts for the last ones. Likewise the columns' counts
-    /// go before the word that there are any.
+    /// it half cleared after a crash must not take its counts for the last ones. Who was in it comes next: without
+    /// that it is in nobody's use. Likewise the columns' counts go before the word that there are any.
     fn clear(&mut self, slot: Slot) -> Result<(), Error> {
         let generation = meta(slot, offset_of!(SlotMeta, generation));
         self.meta.add(generation, 1);
+        for field in [offset_of!(SlotMeta, processes), offset_of!(SlotMeta, root)] {
+            self.meta.set(meta(slot, field), 0);
+        }
         for nr in (0..).map_while(SyscallNr::new) {
             self.wide.set(index(slot, nr), 0);
         }

@@ -1,7 +1,6 @@
 //! Loading the programs, or taking over those that were left, and opening their maps.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -10,7 +9,8 @@ use aya::maps::{Array, Map, MapData, MapError, PerCpuArray, Queue, RingBuf};
 use aya::{Ebpf, EbpfLoader, Pod};
 use aya_log::EbpfLogger;
 use seccinch_common::{
-    ArgumentKey, FileKey, HOT_COLUMNS, Lost, MAX_SYSCALLS, PID_PAGES, PIDS_PER_PAGE, RoleKey, SlotMeta, Watch,
+    ArgumentKey, FileKey, FileVerdict, HOT_COLUMNS, Lost, MAX_SYSCALLS, PID_PAGES, PIDS_PER_PAGE, RoleKey,
+    SlotMeta, Watch,
 };
 
 use super::attach::{self, Attached, Hooks};
@@ -23,6 +23,7 @@ use super::slot::Slot;
 use super::stamp::Stamp;
 use super::table::Table;
 use super::{host, object};
+use crate::files::Held;
 use crate::model::Arch;
 use crate::syscalls;
 
@@ -37,6 +38,16 @@ pub enum Executions {
     Provisional,
 }
 
+/// Whether the kernel side tells where in its program a call was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Stacks {
+    /// At a first call, at an alert, and when a count reaches a power of two: each stack once.
+    #[default]
+    Taken,
+    /// Never.
+    Left,
+}
+
 /// How to load.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
@@ -44,6 +55,8 @@ pub struct LoadOptions {
     pub executions: Executions,
     /// The kind of tracepoint; nothing takes the best that loads.
     pub hooks: Option<Hooks>,
+    /// Where calls come from.
+    pub stacks: Stacks,
     /// Type information for a kernel that has none of its own.
     pub btf: Option<PathBuf>,
     /// A folder on a BPF file system where programs and counts outlive this process, and where those of one
@@ -72,7 +85,7 @@ pub struct Kernel {
     hooks: Hooks,
     pins: Option<Pins>,
     /// Held as long as this process counts with the pins.
-    lock: Option<File>,
+    lock: Option<Held>,
     takeover: Takeover,
     pub(super) epoch: String,
     pub(super) sizes: Sizes,
@@ -84,7 +97,7 @@ pub struct Kernel {
     pub(super) hot: PerCpuArray<MapData, [u64; HOT_COLUMNS]>,
     pub(super) arguments: Table<ArgumentKey, u64>,
     pub(super) roles: Table<RoleKey, u16>,
-    pub(super) verdicts: Table<FileKey, u8>,
+    pub(super) verdicts: Table<FileKey, FileVerdict>,
     pub(super) free: Queue<MapData, u16>,
     pub(super) provisional: Queue<MapData, u16>,
     pub(super) events: RingBuf<MapData>,
@@ -162,11 +175,11 @@ impl Kernel {
 
     fn load_new(options: &LoadOptions, layout: &Layout, pins: Option<&Pins>) -> Result<Self, Error> {
         let sizes = Sizes::of_this_machine();
-        let mut ebpf = load_object(object::embedded()?, layout, sizes, options.executions)?;
+        let mut ebpf = load_object(object::embedded()?, layout, sizes, options)?;
         let logger =
             EbpfLogger::init(&mut ebpf).inspect_err(|error| tracing::warn!(%error, "no kernel log")).ok();
         let hooks = attach::load(&mut ebpf, options.hooks)?;
-        let stamp = Stamp::new(layout, options.executions, hooks, sizes)?;
+        let stamp = Stamp::new(layout, options, hooks, sizes)?;
         let mut kernel = Self::open_maps(&stamp, sizes, |name| {
             let map = take(&mut ebpf, name)?;
             if let Some(path) = pins.map(|pins| pins.path(Kind::Map, name)) {
@@ -246,8 +259,9 @@ impl AsFd for Kernel {
     }
 }
 
-fn load_object(bytes: &[u8], layout: &Layout, sizes: Sizes, executions: Executions) -> Result<Ebpf, Error> {
-    let provisional = u8::from(executions == Executions::Provisional);
+fn load_object(bytes: &[u8], layout: &Layout, sizes: Sizes, options: &LoadOptions) -> Result<Ebpf, Error> {
+    let provisional = u8::from(options.executions == Executions::Provisional);
+    let stacks = u8::from(options.stacks == Stacks::Taken);
     let slots = u32::from(sizes.slots);
     let tgid_offset = u64::from(layout.offsets.task_tgid);
     let mut loader = EbpfLoader::new();
@@ -258,6 +272,9 @@ fn load_object(bytes: &[u8], layout: &Layout, sizes: Sizes, executions: Executio
         .override_global("COMPAT_MASK", &layout.compat_mask, true)
         .override_global("ARGUMENT_REGISTERS", &layout.arguments, true)
         .override_global("PROVISIONAL_EXECS", &provisional, true)
+        .override_global("STACKS", &stacks, true)
+        .override_global("STACK_OFFSETS", &layout.stack, true)
+        .map_max_entries("STACKS_SENT", sizes.stacks)
         .map_max_entries("ARGUMENTS", sizes.arguments)
         .map_max_entries("EVENTS", sizes.ring);
     for map in ["IDX", "WIDE", "HOT", "META", "FREE", "PROVISIONAL", "ROLES"] {

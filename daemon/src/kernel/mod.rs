@@ -28,7 +28,7 @@ pub use attach::Hooks;
 pub use error::Error;
 pub use happening::Happening;
 pub use host::may_inspect_processes;
-pub use load::{Executions, Kernel, LoadOptions, Takeover};
+pub use load::{Executions, Kernel, LoadOptions, Stacks, Takeover};
 pub use pins::unload;
 pub use seccinch_common::FileKey;
 pub use slot::{Slot, UsedSlot};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use seccinch_common::Offsets;
+use seccinch_common::{Offsets, StackOffsets};
 
 use super::btf::Btf;
 use super::error::Error;
@@ -22,6 +22,8 @@ pub(super) struct Layout {
     pub(super) compat_mask: u32,
     /// Offsets of the system call's arguments in `struct pt_regs`, in order.
     pub(super) arguments: [u16; 6],
+    /// What stacks are read by.
+    pub(super) stack: StackOffsets,
 }
 
 impl Layout {
@@ -67,6 +69,7 @@ impl Layout {
             compat_offset: compat.into(),
             compat_mask: mask,
             arguments: argument_offsets(btf)?,
+            stack: stack_offsets(btf)?,
         })
     }
 }
@@ -109,6 +112,43 @@ fn argument_offsets(btf: &Btf<'_>) -> Result<[u16; 6], String> {
     Ok(std::array::from_fn(|n| start + 8 * n as u16))
 }
 
+fn stack_offsets(btf: &Btf<'_>) -> Result<StackOffsets, String> {
+    let at = |structure: &str, member: &str| {
+        btf.offset(structure, member).ok_or_else(|| format!("{structure}.{member}"))
+    };
+    let [instruction, stack, frame, goroutine] = caller_registers(btf)?;
+    Ok(StackOffsets {
+        task_mm: at("task_struct", "mm")?,
+        code_start: at("mm_struct", "start_code")?,
+        code_end: at("mm_struct", "end_code")?,
+        // arm64 has none of that name: goroutines are found by their register alone.
+        thread_pointer: btf
+            .nested_offset("task_struct", "thread", ("thread_struct", "fsbase"))
+            .unwrap_or_default(),
+        instruction,
+        stack,
+        frame,
+        goroutine,
+    })
+}
+
+/// Instruction, stack and frame pointer, and Go's goroutine: `src/cmd/compile/abi-internal.md`, Go 1.27.
+#[cfg(target_arch = "x86_64")]
+fn caller_registers(btf: &Btf<'_>) -> Result<[u32; 4], String> {
+    let mut offsets = [0; 4];
+    for (offset, register) in offsets.iter_mut().zip(["ip", "sp", "bp", "r14"]) {
+        *offset = btf.offset("pt_regs", register).ok_or_else(|| format!("pt_regs.{register}"))?;
+    }
+    Ok(offsets)
+}
+
+/// As above: `x29` is the frame pointer, `x28` the goroutine.
+#[cfg(target_arch = "aarch64")]
+fn caller_registers(btf: &Btf<'_>) -> Result<[u32; 4], String> {
+    let at = |register: &str| btf.offset("pt_regs", register).ok_or_else(|| format!("pt_regs.{register}"));
+    Ok([at("pc")?, at("sp")?, at("regs")? + 29 * 8, at("regs")? + 28 * 8])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,5 +159,6 @@ mod tests {
         let layout = Layout::read(Path::new(KERNEL_BTF)).expect("this kernel's BTF has all the fields");
         assert!(layout.compat_offset < 4096, "{layout:?}");
         assert!(layout.offsets.task_tgid > 0, "{layout:?}");
+        assert!(layout.stack.code_start < layout.stack.code_end, "{layout:?}");
     }
 }

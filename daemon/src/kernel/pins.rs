@@ -16,6 +16,7 @@ use seccinch_common::ABI_VERSION;
 
 use super::error::Error;
 use super::stamp::Stamp;
+use crate::files::Held;
 
 /// `BPF_FS_MAGIC`: include/uapi/linux/magic.h, Linux 6.12.
 const BPF_FILE_SYSTEM: u32 = 0xcafe_4a11;
@@ -92,12 +93,12 @@ impl Pins {
     }
 
     /// Takes the root for this process alone: two that give the same slots out would mix everything up.
-    pub(super) fn lock(&self) -> Result<File, Error> {
+    pub(super) fn lock(&self) -> Result<Held, Error> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true).mode(0o700).create(&self.root).map_err(Error::pin("create", &self.root))?;
         let root = File::open(&self.root).map_err(Error::pin("open", &self.root))?;
         match root.try_lock() {
-            Ok(()) => Ok(root),
+            Ok(()) => Ok(Held::new(root)),
             Err(TryLockError::WouldBlock) => Err(Error::PinInUse { path: self.root.clone() }),
             Err(TryLockError::Error(source)) => Err(Error::pin("lock", &self.root)(source)),
         }

@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use seccinch_common::{ArgumentKey, HOT_COLUMNS, MAX_SYSCALLS, PID_PAGES, PIDS_PER_PAGE, SlotMeta};
+use seccinch_common::{
+    ArgumentKey, HOT_COLUMNS, MAX_SYSCALLS, PID_PAGES, PIDS_PER_PAGE, SlotMeta, StackEvent,
+};
 
 /// Slots that cover a busy host's workloads; more only costs memory.
 const MOST_SLOTS: u16 = 2048;
@@ -12,6 +14,10 @@ const FEWEST_SLOTS: u16 = 64;
 const MOST_BYTES: u64 = 64 << 20;
 /// Argument combinations per slot, on the average: a service has some fifty, what it starts far fewer.
 const ARGUMENTS: u32 = 16;
+/// Stacks that are known to be sent, per slot on the average; more than that only sends some again.
+const STACKS: u32 = 8;
+/// The kernel's `htab_elem`: what an entry of a hash map takes before its key and value.
+const ENTRY: u64 = 48;
 
 /// The ring buffer of the kernel side's log lines, fixed by aya-log.
 const LOG_RING: u64 = 1 << 17;
@@ -25,6 +31,8 @@ pub(super) struct Sizes {
     pub(super) arguments: u32,
     /// Bytes of the ring buffer, a power of two.
     pub(super) ring: u32,
+    /// Stacks that are known to be sent, over all slots.
+    pub(super) stacks: u32,
     cpus: u64,
 }
 
@@ -39,7 +47,11 @@ impl Sizes {
         let budget = MOST_BYTES.min(memory / 256);
         let fitting = u16::try_from(budget / slot_bytes(cpus)).unwrap_or(u16::MAX);
         let slots = fitting.clamp(FEWEST_SLOTS, MOST_SLOTS);
-        Self { slots, arguments: (u32::from(slots) * ARGUMENTS).max(8192), ring: 1 << 20, cpus }
+        Self::from_counts(slots, (u32::from(slots) * ARGUMENTS).max(8192), 1 << 20, cpus)
+    }
+
+    fn from_counts(slots: u16, arguments: u32, ring: u32, cpus: u64) -> Self {
+        Self { slots, arguments, ring, stacks: (u32::from(slots) * STACKS).max(4096), cpus }
     }
 
     /// The sizes as numbers, to be kept: slots, argument combinations, bytes of the ring, processors.
@@ -49,7 +61,7 @@ impl Sizes {
 
     /// The sizes from such numbers; nothing if they can't be any.
     pub(super) fn from_parts(slots: u32, arguments: u32, ring: u32, cpus: u32) -> Option<Self> {
-        Some(Self { slots: slots.try_into().ok()?, arguments, ring, cpus: cpus.into() })
+        Some(Self::from_counts(slots.try_into().ok()?, arguments, ring, cpus.into()))
     }
 
     /// Processors that the kernel keeps rows for.
@@ -60,9 +72,10 @@ impl Sizes {
     /// Bytes that the kernel holds for all maps.
     pub(super) fn bytes(&self) -> u64 {
         let pids = (PID_PAGES * PIDS_PER_PAGE * 2) as u64;
-        // The kernel's `htab_elem` is 48 bytes before key and value.
-        let arguments = u64::from(self.arguments) * (48 + size_of::<ArgumentKey>() as u64 + 8);
-        pids + u64::from(self.slots) * slot_bytes(self.cpus) + arguments + u64::from(self.ring) + LOG_RING
+        let arguments = u64::from(self.arguments) * (ENTRY + size_of::<ArgumentKey>() as u64 + 8);
+        let stacks = u64::from(self.stacks) * (ENTRY + 8 + 8) + self.cpus * size_of::<StackEvent>() as u64;
+        let slots = u64::from(self.slots) * slot_bytes(self.cpus);
+        pids + slots + arguments + stacks + u64::from(self.ring) + LOG_RING
     }
 }
 
@@ -95,6 +108,7 @@ mod tests {
     fn memory_is_that_of_the_layout() {
         let sizes = Sizes::new(2, 24 << 30);
         let slots = 2048 * (512 * 8 + 512 + size_of::<SlotMeta>() as u64 + 2 * 256);
-        assert_eq!(sizes.bytes(), (8 << 20) + slots + 32_768 * 88 + (1 << 20) + (1 << 17));
+        let stacks = 16_384 * 64 + 2 * 1136;
+        assert_eq!(sizes.bytes(), (8 << 20) + slots + 32_768 * 88 + stacks + (1 << 20) + (1 << 17));
     }
 }

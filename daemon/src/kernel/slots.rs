@@ -11,6 +11,7 @@ use super::load::{Kernel, clock_offset};
 use super::slot::{Slot, UsedSlot};
 use super::source::Source as _;
 use super::targets::{ProgramRuns, Targets, Verdict};
+use crate::golang::GoLayout;
 use crate::model::SyscallNr;
 
 /// One slot in so many is kept for the targets that user space names itself.
@@ -75,6 +76,14 @@ impl Targets for Kernel {
             generation: self.meta.get(meta(slot, offset_of!(SlotMeta, generation))),
         })
         .collect()
+    }
+
+    fn describe_go(&mut self, slot: Slot, layout: GoLayout) {
+        let ending = self.meta.get(meta(slot, offset_of!(SlotMeta, ending)));
+        let ending = u16::try_from(ending).ok().and_then(Slot::new);
+        for slot in [Some(slot), ending].into_iter().flatten() {
+            self.meta.set(meta(slot, offset_of!(SlotMeta, go)), layout.packed());
+        }
     }
 
     fn is_short_of_slots(&self) -> bool {

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use aya::maps::{Array, Map, MapData, MapError};
-use seccinch_common::Offsets;
+use seccinch_common::{Offsets, StackOffsets};
 
 use super::attach::Hooks;
 use super::error::Error;
-use super::load::{Executions, LoadOptions};
+use super::load::{Executions, LoadOptions, Stacks};
 use super::offsets::Layout;
 use super::size::Sizes;
 
@@ -19,6 +19,7 @@ pub(super) struct Stamp {
     epoch: [u64; 2],
     compat_offset: u64,
     offsets: Offsets,
+    stack: StackOffsets,
     registers: [u32; 6],
     compat_mask: u32,
     executions: u32,
@@ -27,19 +28,20 @@ pub(super) struct Stamp {
     arguments: u32,
     ring: u32,
     cpus: u32,
-    padding: u32,
+    stacks: u32,
 }
 
 // SAFETY: integers only, `repr(C)`, and no implicit padding: every bit pattern is a value.
 unsafe impl aya::Pod for Stamp {}
 
-const _: () = assert!(size_of::<Stamp>() == 3 * 8 + size_of::<Offsets>() + 14 * 4);
+const _: () =
+    assert!(size_of::<Stamp>() == 3 * 8 + size_of::<Offsets>() + size_of::<StackOffsets>() + 14 * 4);
 
 impl Stamp {
     /// A load of its own.
     pub(super) fn new(
         layout: &Layout,
-        executions: Executions,
+        options: &LoadOptions,
         hooks: Hooks,
         sizes: Sizes,
     ) -> Result<Self, Error> {
@@ -48,15 +50,16 @@ impl Stamp {
             epoch: new_epoch()?,
             compat_offset: layout.compat_offset,
             offsets: layout.offsets,
+            stack: layout.stack,
             registers: layout.arguments.map(u32::from),
             compat_mask: layout.compat_mask,
-            executions: u32::from(executions == Executions::Provisional),
+            executions: u32::from(options.executions == Executions::Provisional),
             hooks: u32::from(hooks == Hooks::Raw),
             slots,
             arguments,
             ring,
             cpus,
-            padding: 0,
+            stacks: u32::from(options.stacks == Stacks::Taken),
         })
     }
 
@@ -79,10 +82,14 @@ impl Stamp {
         let is_same_kernel = self.compat_offset == layout.compat_offset
             && self.compat_mask == layout.compat_mask
             && self.offsets == layout.offsets
+            && self.stack == layout.stack
             && self.registers == layout.arguments.map(u32::from);
         if !is_same_kernel {
             Some("made for another kernel's layout")
-        } else if self.executions != executions || options.hooks.is_some_and(|hooks| hooks != self.hooks()) {
+        } else if self.executions != executions
+            || self.stacks != u32::from(options.stacks == Stacks::Taken)
+            || options.hooks.is_some_and(|hooks| hooks != self.hooks())
+        {
             Some("loaded with other options")
         } else {
             None

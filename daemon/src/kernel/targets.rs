@@ -8,6 +8,7 @@ use seccinch_common::FileKey;
 use super::error::Error;
 use super::slot::{Slot, UsedSlot};
 use super::source::Source;
+use crate::golang::GoLayout;
 use crate::model::SyscallNr;
 
 /// What becomes of every process that executes a file, from then on without asking user space.
@@ -17,6 +18,8 @@ pub enum Verdict {
     Ignored,
     /// Counted from its first call in a slot of its own.
     Target,
+    /// As [`Verdict::Target`], and a Go program whose runtime is known: its goroutines are told from then on.
+    GoTarget(GoLayout),
 }
 
 /// What the kernel says of one of our programs.
@@ -55,6 +58,10 @@ pub trait Targets: Source + AsFd {
 
     /// Every slot that a process was ever in since it was given out.
     fn used_slots(&self) -> Vec<UsedSlot>;
+
+    /// Tells of the goroutines of this slot from now on, and of the one that its processes move to when they are
+    /// asked to end: its program's runtime is known.
+    fn describe_go(&mut self, slot: Slot, layout: GoLayout);
 
     /// Whether slots will soon be missing, of some kind.
     fn is_short_of_slots(&self) -> bool;

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use seccinch_common::{ALERTED, FileKey, IGNORED, MAX_SYSCALLS, TARGET, WATCHED, WATCHED_ALERTED};
+use seccinch_common::{
+    ALERTED, FileKey, FileVerdict, IGNORED, MAX_SYSCALLS, TARGET, WATCHED, WATCHED_ALERTED,
+};
 
 use super::counters::index;
 use super::error::Error;
@@ -14,11 +16,12 @@ use crate::syscalls;
 
 impl Kernel {
     pub(super) fn set_verdict(&mut self, file: FileKey, verdict: Verdict) -> Result<(), Error> {
-        let value = match verdict {
-            Verdict::Ignored => IGNORED,
-            Verdict::Target => TARGET,
+        let (verdict, go) = match verdict {
+            Verdict::Ignored => (IGNORED, 0),
+            Verdict::Target => (TARGET, 0),
+            Verdict::GoTarget(layout) => (TARGET, layout.packed()),
         };
-        self.verdicts.insert(file, value)
+        self.verdicts.insert(file, FileVerdict { verdict: u64::from(verdict), go })
     }
 
     pub(super) fn clear_verdicts(&mut self) -> Result<(), Error> {
@@ -32,7 +35,7 @@ impl Kernel {
     pub(super) fn slots_of_ignored(&self, slots: &BTreeSet<Slot>) -> Result<BTreeSet<Slot>, Error> {
         let verdicts = self.verdicts.entries()?.into_iter();
         let ignored: BTreeSet<FileKey> =
-            verdicts.filter(|(_, verdict)| *verdict == IGNORED).map(|(file, _)| file).collect();
+            verdicts.filter(|(_, said)| said.verdict == u64::from(IGNORED)).map(|(file, _)| file).collect();
         let roles = self.roles.entries()?.into_iter().filter(|(role, _)| ignored.contains(&role.file));
         Ok(roles.filter_map(|(_, slot)| Slot::new(slot)).filter(|slot| slots.contains(slot)).collect())
     }

@@ -4,7 +4,9 @@
 //! others too.
 
 mod alerts;
+mod goroutines;
 mod pins;
 mod slots;
+mod stacks;
 mod support;
 mod verdicts;
