@@ -2,8 +2,10 @@
 #![expect(unsafe_code, reason = "system calls; each one says why it is sound")]
 
 use std::ffi::CString;
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::fs::File;
+use std::io::{self, PipeReader, PipeWriter, Read, Seek, SeekFrom, Write};
 use std::mem::MaybeUninit;
+use std::ops::Deref;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::{self, Command};
@@ -164,6 +166,89 @@ pub(crate) fn wait_before_exec(command: &mut Command, mut tell: PipeWriter, mut 
     };
     // SAFETY: between fork and exec: only async-signal-safe calls, on values that were made before.
     unsafe { command.pre_exec(hold) };
+}
+
+/// Standard input. Nobody else may own it.
+pub(crate) fn standard_input() -> OwnedFd {
+    received(libc::STDIN_FILENO)
+}
+
+/// A descriptor that came with a message. Nobody else may own it.
+pub(crate) fn received(descriptor: RawFd) -> OwnedFd {
+    // SAFETY: the callers are the one place that knows of it: it is a process's standard input, taken over once, or was
+    // made by the kernel for the message.
+    unsafe { OwnedFd::from_raw_fd(descriptor) }
+}
+
+/// Closes this descriptor and all above it (`close_range(2)`, Linux 5.9).
+pub(crate) fn close_from(first: libc::c_uint) -> io::Result<()> {
+    // SAFETY: for a process that has opened nothing yet, so that nothing owns any of them.
+    checked(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) })
+}
+
+/// A file in memory, only to be read. Whoever shortens it meanwhile ends this process when it reads on.
+#[derive(Debug)]
+pub(crate) struct FileMapping {
+    start: *mut libc::c_void,
+    length: usize,
+}
+
+impl FileMapping {
+    /// Maps a whole file, whose place to read on is at its end then: a worker can seek, but ask for no metadata.
+    pub(crate) fn of(mut file: &File) -> io::Result<Self> {
+        let length = usize::try_from(file.seek(SeekFrom::End(0))?).map_err(io::Error::other)?;
+        let (how, which) = (libc::PROT_READ, libc::MAP_PRIVATE);
+        // SAFETY: a new mapping, at a place that the kernel chooses.
+        let start = unsafe { libc::mmap(ptr::null_mut(), length, how, which, file.as_raw_fd(), 0) };
+        if start == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(Self { start, length }) }
+    }
+}
+
+impl Deref for FileMapping {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: so many bytes are mapped for as long as this value lives. Others may write to the file: then the
+        // bytes change under whoever reads them, which may mislead it, as a damaged file would.
+        unsafe { std::slice::from_raw_parts(self.start.cast(), self.length) }
+    }
+}
+
+impl Drop for FileMapping {
+    fn drop(&mut self) {
+        // SAFETY: nothing that was borrowed from it lives on.
+        unsafe { libc::munmap(self.start, self.length) };
+    }
+}
+
+/// `struct __user_cap_header_struct`, `include/uapi/linux/capability.h`, Linux 6.12.
+#[repr(C)]
+struct CapabilityHeader {
+    version: u32,
+    pid: i32,
+}
+
+/// `_LINUX_CAPABILITY_VERSION_3`: two words for each of three sets.
+const CAPABILITY_VERSION: u32 = 0x2008_0522;
+const CAPABILITY_WORDS: usize = 6;
+
+/// Gives up every capability for good: effective, permitted, inheritable and ambient ones, and those that could be
+/// gained by an exec where the system lets that be said.
+pub(crate) fn drop_capabilities() -> io::Result<()> {
+    let clear_ambient = libc::PR_CAP_AMBIENT_CLEAR_ALL;
+    // SAFETY: no pointers.
+    checked(unsafe { libc::prctl(libc::PR_CAP_AMBIENT, clear_ambient, 0, 0, 0) }.into())?;
+    for capability in 0..64 {
+        // SAFETY: no pointers.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } < 0 {
+            // Either that was the last one, or CAP_SETPCAP is missing: after no_new_privs no exec gains any.
+            break;
+        }
+    }
+    let header = CapabilityHeader { version: CAPABILITY_VERSION, pid: 0 };
+    let none = [0_u32; CAPABILITY_WORDS];
+    // SAFETY: reads a whole header and as many words as its version has.
+    checked(unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) })
 }
 
 fn signal_set(signals: &[i32]) -> libc::sigset_t {

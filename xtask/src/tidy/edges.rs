@@ -13,6 +13,8 @@ const SERVING: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("syscalls", &["model"]),
     ("golang", &["model", "syscalls"]),
+    // Golang's facts, read by a process without privileges.
+    ("inspect", &["golang", "model", "sys"]),
     // Shims: of system calls, and of reading and writing files whole.
     ("sys", &[]),
     ("files", &[]),

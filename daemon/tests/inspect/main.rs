@@ -1,0 +1,13 @@
+//! The worker that reads executables: what it can't do, and what is left when it ends.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test ends where its machine fails it"
+)]
+
+mod confined;
+mod hostile;
+mod lost;
+mod support;
