@@ -85,6 +85,17 @@ pub struct Ledger {
     pub accounts: Vec<Account>,
 }
 
+/// How much of a tree's life was told of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ToldOf {
+    /// Nothing.
+    Nothing,
+    /// That it started.
+    Start,
+    /// That it ended because it was asked to, too.
+    Shutdown,
+}
+
 /// One slot, and what a baseline holds of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
@@ -98,6 +109,8 @@ pub struct Account {
     pub process: u32,
     /// Whether the tree was watched from its first call.
     pub is_whole: bool,
+    /// What of the tree's life is in the baseline's starts.
+    pub told: ToldOf,
     /// When the tree's program started.
     pub started: Timestamp,
     /// When it was asked to end.

@@ -4,6 +4,7 @@ mod arch;
 mod arguments;
 mod baseline;
 mod build;
+mod caller;
 mod chain;
 mod observations;
 mod pattern;
@@ -16,8 +17,9 @@ mod workload;
 
 pub use arch::Arch;
 pub use arguments::{ArgumentValues, Arguments};
-pub use baseline::{Account, Baseline, Delta, Gap, Ledger, Starts, Violated};
+pub use baseline::{Account, Baseline, Delta, Gap, Ledger, Starts, ToldOf, Violated};
 pub use build::{Build, GoBuild, GoVersion, Linkage};
+pub use caller::{Caller, Callers, Frame};
 pub use chain::chain;
 pub use observations::{Host, Losses, Observations, PhaseCounts, RoleObservations, Seen};
 pub use pattern::{Pattern, PatternError};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Arch, Arguments, Build, Phase, Role, SyscallNr, Timestamp};
+use super::{Arch, Arguments, Build, Callers, Phase, Role, SyscallNr, Timestamp};
 
 /// One recording of one workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +60,8 @@ pub struct Seen {
     pub last: Timestamp,
     /// Its arguments.
     pub arguments: Arguments,
+    /// Who made it, as far as stacks were taken.
+    pub callers: Callers,
 }
 
 /// Counts by phase.
@@ -93,6 +95,11 @@ impl PhaseCounts {
 }
 
 impl Losses {
+    /// Whether what was lost for this reason may hide a call: a stack only says who made one that was counted.
+    pub fn may_hide_calls(reason: &str) -> bool {
+        !reason.starts_with("stacks_")
+    }
+
     /// Whether everything was counted.
     pub fn is_empty(&self) -> bool {
         self.0.values().all(|count| *count == 0)

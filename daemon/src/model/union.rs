@@ -25,6 +25,7 @@ impl Seen {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         self.arguments.absorb(other.arguments);
+        self.callers.absorb(other.callers);
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::model::{Phase, PhaseCounts, Role, RoleObservations, Seen, Timestamp};
+use crate::golang;
+use crate::model::{Caller, Phase, PhaseCounts, Role, RoleObservations, Seen, Timestamp};
 
 /// Why a rule is in a profile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +47,8 @@ pub struct Observed {
     pub first: Timestamp,
     /// It was under way when counting began.
     pub in_flight: bool,
+    /// Who made it, as far as a stack was taken: of several, the first that is not the standard library on its own.
+    pub caller: Option<Caller>,
 }
 
 impl Observed {
@@ -58,6 +61,7 @@ impl Observed {
             counts: seen.counts,
             first: seen.first,
             in_flight: seen.in_flight,
+            caller: golang::telling(&seen.callers).map(golang::essence),
         }
     }
 }
@@ -78,7 +82,11 @@ impl fmt::Display for Observed {
         if self.in_flight {
             f.write_str(", under way at the start")?;
         }
-        write!(f, ", first {}", self.first)
+        write!(f, ", first {}", self.first)?;
+        match self.caller.as_ref().and_then(|caller| golang::site(&caller.frames)) {
+            Some(site) => write!(f, ", by {} ({}:{})", site.function, site.file, site.line),
+            None => Ok(()),
+        }
     }
 }
 

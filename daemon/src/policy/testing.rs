@@ -9,7 +9,7 @@ use super::{
     Alternatives, ArgIndex, BuildStamp, Condition, Conjunction, DefaultAction, Digest, ENOSYS, EPERM, Launch,
     Masked, Note, Observed, Profile, Provenance, Reason, Rule, Verdict,
 };
-use crate::model::{Arch, PhaseCounts, Role, SyscallNr, Timestamp};
+use crate::model::{Arch, Caller, Frame, PhaseCounts, Role, SyscallNr, Timestamp};
 use crate::syscalls;
 
 /// The number of a name on x86-64.
@@ -47,8 +47,23 @@ pub(crate) fn observed(verdict: Verdict) -> Rule {
             counts: PhaseCounts::new(3, 40, 0),
             first: Timestamp::from_unix_nanos(1_795_000_000_000_000_001),
             in_flight: false,
+            caller: Some(caller()),
         }),
     )
+}
+
+fn caller() -> Caller {
+    let frame = |function: &str, line, is_inlined| Frame {
+        function: function.into(),
+        file: "/src/main.go".into(),
+        line,
+        is_inlined,
+    };
+    Caller {
+        frames: [frame("os.Open", 17, true), frame("main.main", 4, false)].into(),
+        goroutine: Some(1),
+        time: Timestamp::from_unix_nanos(1_795_000_000_000_000_002),
+    }
 }
 
 /// A profile of these rules.

@@ -66,7 +66,7 @@ fn merging_unites() {
     let itself = String::from_utf8(done(&["merge", PROFILE, PROFILE]).stdout).expect("a text");
     // The file is of the version before, which is read, and says the same in the present one.
     let old = fs::read_to_string(file(PROFILE)).expect("the profile");
-    assert_eq!(itself, old.replacen("\"version\": 1", "\"version\": 2", 1));
+    assert_eq!(itself, old.replacen("\"version\": 1", "\"version\": 3", 1));
     let folder = tempfile::tempdir().expect("a folder");
     let small = folder.path().join("small.json");
     let text =

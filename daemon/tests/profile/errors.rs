@@ -55,10 +55,10 @@ fn files_that_are_no_use() {
                    column 1";
     check(&["diff", PROFILE, "golden/web.systemd.conf"], 2, message);
     let folder = tempfile::tempdir().expect("a folder");
-    let path = edited(&folder, "\"version\": 1", "\"version\": 2");
+    let path = edited(&folder, "\"version\": 1", "\"version\": 3");
     let message = format!(
-        "cannot use {path} as observations: written by a newer seccinch: it is version 2 of \
-         `seccinch.observations`, this one reads up to 1; upgrade seccinch to read it"
+        "cannot use {path} as observations: written by a newer seccinch: it is version 3 of \
+         `seccinch.observations`, this one reads up to 2; upgrade seccinch to read it"
     );
     check(&["build", &path], 2, &message);
 }

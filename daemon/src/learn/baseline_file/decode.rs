@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::error::BaselineFileError;
-use super::format::{AccountFile, BaselineFile, GapFile, LedgerFile, StartsFile, ViolatedFile};
+use super::format::{AccountFile, BaselineFile, GapFile, LedgerFile, StartsFile, ToldFile, ViolatedFile};
 use crate::learn::parts::decode::{self, Context};
 use crate::learn::parts::{ArgumentsFile, PartError};
 use crate::model::{
-    Account, Arguments, Baseline, Gap, Ledger, Losses, RoleObservations, Starts, SyscallNr, Violated,
+    Account, Arguments, Baseline, Gap, Ledger, Losses, RoleObservations, Starts, SyscallNr, ToldOf, Violated,
     WorkloadId,
 };
 
@@ -69,6 +69,11 @@ fn account(context: &Context<'_>, file: AccountFile) -> Result<Account, PartErro
         root: file.root,
         process: file.process,
         is_whole: file.is_whole,
+        told: match file.told {
+            ToldFile::Nothing => ToldOf::Nothing,
+            ToldFile::Start => ToldOf::Start,
+            ToldFile::Shutdown => ToldOf::Shutdown,
+        },
         started: context.time(file.started)?,
         asked_to_end: file.asked_to_end.map(|time| context.time(time)).transpose()?,
         role: decode::role(file.role),

@@ -1,8 +1,10 @@
 //! From a baseline to the file's types.
 
-use super::format::{AccountFile, BaselineFile, DOCUMENT, GapFile, LedgerFile, StartsFile, ViolatedFile};
+use super::format::{
+    AccountFile, BaselineFile, DOCUMENT, GapFile, LedgerFile, StartsFile, ToldFile, ViolatedFile,
+};
 use crate::learn::parts::encode;
-use crate::model::{Account, Arch, Baseline, Gap, Ledger, SyscallNr, Timestamp, Violated};
+use crate::model::{Account, Arch, Baseline, Gap, Ledger, SyscallNr, Timestamp, ToldOf, Violated};
 use crate::syscalls::display_name;
 
 pub(super) fn encode(baseline: &Baseline, ledger: &Ledger) -> BaselineFile {
@@ -53,6 +55,11 @@ fn account(arch: Arch, account: &Account) -> AccountFile {
         root: account.root,
         process: account.process,
         is_whole: account.is_whole,
+        told: match account.told {
+            ToldOf::Nothing => ToldFile::Nothing,
+            ToldOf::Start => ToldFile::Start,
+            ToldOf::Shutdown => ToldFile::Shutdown,
+        },
         started: account.started.to_string(),
         asked_to_end: account.asked_to_end.as_ref().map(Timestamp::to_string),
         role: encode::role_name(&account.role),

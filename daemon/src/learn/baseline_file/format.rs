@@ -1,4 +1,4 @@
-//! The baseline file as it is written: version 1.
+//! The baseline file as it is written: version 2. Version 1 has no callers.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::files::{Document, unique_map};
 use crate::learn::parts::{ArgumentsFile, BuildFile, HostFile, RoleFile, RoleName};
 
 /// What the head of a baseline file says.
-pub const DOCUMENT: Document = Document { format: "seccinch.baseline", version: 1 };
+pub const DOCUMENT: Document = Document { format: "seccinch.baseline", version: 2 };
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -70,6 +70,9 @@ pub(super) struct AccountFile {
     pub(super) root: u16,
     pub(super) process: u32,
     pub(super) is_whole: bool,
+    /// Version 1 does not say: its slots are of another ABI.
+    #[serde(default)]
+    pub(super) told: ToldFile,
     pub(super) started: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) asked_to_end: Option<String>,
@@ -83,4 +86,13 @@ pub(super) struct AccountFile {
     /// Of the calls whose arguments are watched.
     #[serde(deserialize_with = "unique_map")]
     pub(super) arguments: BTreeMap<String, ArgumentsFile>,
+}
+
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum ToldFile {
+    #[default]
+    Nothing,
+    Start,
+    Shutdown,
 }

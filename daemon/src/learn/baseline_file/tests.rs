@@ -36,9 +36,9 @@ fn baselines_survive_the_file() {
 fn hostile_files_are_refused() {
     let cases = [
         (
-            "\"version\":1",
             "\"version\":2",
-            "written by a newer seccinch: it is version 2 of `seccinch.baseline`",
+            "\"version\":3",
+            "written by a newer seccinch: it is version 3 of `seccinch.baseline`",
         ),
         ("seccinch.baseline", "seccinch.profile", "it says `seccinch.profile`"),
         ("systemd:caddy.service", "systemd:../x", "not a baseline of a workload"),

@@ -1,4 +1,4 @@
-//! The observation file as it is written: version 1.
+//! The observation file as it is written: version 2. Version 1 has no callers.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::files::{Document, unique_map};
 use crate::learn::parts::{HostFile, RoleFile};
 
 /// What the head of an observation file says.
-pub const DOCUMENT: Document = Document { format: "seccinch.observations", version: 1 };
+pub const DOCUMENT: Document = Document { format: "seccinch.observations", version: 2 };
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::files::Input;
 use crate::model::{
-    Arch, Arguments, Build, GoBuild, Host, Linkage, Losses, PhaseCounts, Role, RoleObservations, Seen,
-    SyscallNr, Timestamp,
+    Arch, Arguments, Build, Caller, Callers, Frame, GoBuild, Host, Linkage, Losses, PhaseCounts, Role,
+    RoleObservations, Seen, SyscallNr, Timestamp,
 };
 use crate::syscalls::number;
 
@@ -21,11 +21,29 @@ fn seen(count: u64, arguments: Arguments) -> Seen {
         first: Timestamp::from_unix_nanos(1_795_000_000_123_456_789),
         last: Timestamp::from_unix_nanos(1_795_000_001_000_000_000),
         arguments,
+        callers: Callers::default(),
+    }
+}
+
+fn caller(lines: &[u32]) -> Caller {
+    let frame = |line: &u32| Frame {
+        function: "main.(*server).serve".into(),
+        file: "/src/main.go".into(),
+        line: *line,
+        is_inlined: *line == 1,
+    };
+    Caller {
+        frames: lines.iter().map(frame).collect(),
+        goroutine: (lines.len() > 1).then_some(7),
+        time: Timestamp::from_unix_nanos(1_795_000_000_123_456_789),
     }
 }
 
 fn sample() -> Observations {
     let socket = Arguments::Values(BTreeMap::from([(vec![2, 1, 0], 3), (vec![10, u64::MAX, 6], 1)]));
+    let mut read = seen(0, Arguments::Unwatched);
+    read.callers.add(caller(&[1, 2, 3]));
+    read.callers.add(caller(&[2]));
     let main = RoleObservations {
         role: Role::Main,
         build: Build {
@@ -42,7 +60,7 @@ fn sample() -> Observations {
         processes: 1,
         syscalls: BTreeMap::from([
             (nr("socket"), seen(4, socket)),
-            (nr("read"), seen(0, Arguments::Unwatched)),
+            (nr("read"), read),
             (nr("ioctl"), seen(7, Arguments::Any)),
             (SyscallNr::new(500).unwrap(), seen(1, Arguments::Unwatched)),
         ]),
@@ -96,6 +114,27 @@ fn observations_survive_the_file() {
     assert!(text().contains(".123456789Z\""), "{}", text());
 }
 
+/// Check that each place of a program stands once in the file, and that nobody is called by a place that is not there.
+#[test]
+fn callers_name_places() {
+    assert_eq!(text().matches("main.(*server).serve").count(), 3);
+    let mut file: serde_json::Value = serde_json::from_str(&text()).unwrap();
+    file["roles"][0]["syscalls"]["read"]["callers"][0]["frames"][0] = 3.into();
+    let refused = refused(&file.to_string());
+    assert!(refused.starts_with("a caller of `read` at line"), "{refused}");
+}
+
+/// Check that files from before there were callers are read.
+#[test]
+fn version_1_is_read() {
+    let mut older = sample();
+    for seen in older.roles.iter_mut().flat_map(|role| role.syscalls.values_mut()) {
+        seen.callers = Callers::default();
+    }
+    let text = String::from_utf8(render(&older).unwrap()).unwrap();
+    assert_eq!(parse(text.replace("\"version\": 2", "\"version\": 1").as_bytes()).unwrap(), older);
+}
+
 /// Check that the order in which roles were met does not show in the bytes.
 #[test]
 fn the_same_observations_give_the_same_bytes() {
@@ -137,7 +176,7 @@ fn wrong_fields_say_where() {
 /// Check that a newer file is refused as such, whatever else it holds.
 #[test]
 fn newer_files_are_refused() {
-    let newer = text().replace("\"version\": 1", "\"version\": 2, \"unheard_of\": {}");
+    let newer = text().replace("\"version\": 2", "\"version\": 3, \"unheard_of\": {}");
     assert!(refused(&newer).starts_with("written by a newer seccinch:"), "{}", refused(&newer));
 }
 
@@ -173,6 +212,7 @@ proptest! {
             first: Timestamp::from_unix_nanos(first),
             last: Timestamp::from_unix_nanos(last),
             arguments: Arguments::Unwatched,
+            callers: Callers::default(),
         };
         observations.roles[0].syscalls = BTreeMap::from([(SyscallNr::new(number).unwrap(), seen)]);
         prop_assert_eq!(parse(&render(&observations).unwrap()).unwrap(), observations);

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use super::callers;
 use super::error::PartError;
 use super::format::{ArgumentsFile, BuildFile, GoFile, HostFile, RoleFile, RoleName, SeenFile, ValuesFile};
 use crate::files::locate;
 use crate::model::{
-    Arch, ArgumentValues, Arguments, Build, GoBuild, Host, Linkage, PhaseCounts, Role, RoleObservations,
-    Seen, SyscallNr, Timestamp,
+    Arch, ArgumentValues, Arguments, Build, Callers, Frame, GoBuild, Host, Linkage, PhaseCounts, Role,
+    RoleObservations, Seen, SyscallNr, Timestamp,
 };
 use crate::syscalls;
 
@@ -57,9 +58,9 @@ impl Context<'_> {
     }
 
     fn role(&self, file: RoleFile) -> Result<RoleObservations, PartError> {
-        let mut calls = BTreeMap::new();
+        let (mut calls, frames) = (BTreeMap::new(), callers::frames(file.frames));
         for (name, seen) in file.syscalls {
-            calls.insert(self.number(&name)?, self.seen(&name, seen)?);
+            calls.insert(self.number(&name)?, self.seen(&name, seen, &frames)?);
         }
         Ok(RoleObservations {
             role: role(file.role),
@@ -75,7 +76,14 @@ impl Context<'_> {
             .map_err(|source| PartError::UnknownSyscall { position: locate(self.bytes, name), source })
     }
 
-    fn seen(&self, name: &str, file: SeenFile) -> Result<Seen, PartError> {
+    fn seen(&self, name: &str, file: SeenFile, frames: &[Frame]) -> Result<Seen, PartError> {
+        let mut callers = Callers::default();
+        for one in file.callers {
+            let no_frame =
+                || PartError::NoSuchFrame { position: locate(self.bytes, name), syscall: name.to_owned() };
+            let caller = callers::caller(&one, frames, self.time(one.time.clone())?);
+            callers.add(caller.ok_or_else(no_frame)?);
+        }
         let arguments = file.arguments.map(|file| self.arguments(name, file)).transpose()?;
         Ok(Seen {
             counts: PhaseCounts::new(file.counts.startup, file.counts.steady, file.counts.shutdown),
@@ -83,6 +91,7 @@ impl Context<'_> {
             first: self.time(file.first)?,
             last: self.time(file.last)?,
             arguments: arguments.unwrap_or_default(),
+            callers,
         })
     }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Borrow;
 
+use super::callers::Table;
 use super::format::{
     ArgumentsFile, BuildFile, CountsFile, GoFile, HostFile, LinkageFile, ModuleFile, RoleFile, RoleName,
     SeenFile, ValuesFile,
@@ -26,13 +27,16 @@ pub(in crate::learn) fn roles(arch: Arch, roles: &[impl Borrow<RoleObservations>
 }
 
 fn role(arch: Arch, role: &RoleObservations) -> RoleFile {
-    let syscalls = role.syscalls.iter().map(|(nr, one)| (display_name(arch, *nr), seen(one)));
+    let mut table = Table::default();
+    let syscalls =
+        role.syscalls.iter().map(|(nr, one)| (display_name(arch, *nr), seen(one, &mut table))).collect();
     RoleFile {
         role: role_name(&role.role),
         build: build(&role.build),
         processes: role.processes,
         foreign: role.foreign,
-        syscalls: syscalls.collect(),
+        syscalls,
+        frames: table.into_file(),
     }
 }
 
@@ -62,7 +66,7 @@ fn linkage(linkage: &Linkage) -> LinkageFile {
     LinkageFile { interpreter: linkage.interpreter.clone(), needed: linkage.needed.clone() }
 }
 
-fn seen(seen: &Seen) -> SeenFile {
+fn seen<'a>(seen: &'a Seen, table: &mut Table<'a>) -> SeenFile {
     SeenFile {
         counts: CountsFile {
             startup: seen.counts.get(Phase::Startup),
@@ -73,6 +77,7 @@ fn seen(seen: &Seen) -> SeenFile {
         first: seen.first.to_string(),
         last: seen.last.to_string(),
         arguments: arguments(&seen.arguments),
+        callers: table.callers(&seen.callers),
     }
 }
 

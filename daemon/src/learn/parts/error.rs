@@ -26,6 +26,14 @@ pub enum PartError {
         /// What stands there.
         text: String,
     },
+    /// A caller that names a place which its role does not have.
+    #[error("a caller of `{syscall}` at {position} names a frame that is not there")]
+    NoSuchFrame {
+        /// Where the call stands.
+        position: Position,
+        /// The call.
+        syscall: String,
+    },
     /// Argument values that do not fit the call.
     #[error("the arguments of `{syscall}` at {position} {problem}")]
     BadArguments {

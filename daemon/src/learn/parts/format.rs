@@ -22,6 +22,9 @@ pub(in crate::learn) struct RoleFile {
     pub(in crate::learn) build: BuildFile,
     pub(in crate::learn) processes: u64,
     pub(in crate::learn) foreign: u64,
+    /// The places in the program that its callers name by their position here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::learn) frames: Vec<FrameFile>,
     #[serde(deserialize_with = "unique_map")]
     pub(in crate::learn) syscalls: BTreeMap<String, SeenFile>,
 }
@@ -77,6 +80,28 @@ pub(in crate::learn) struct SeenFile {
     pub(in crate::learn) last: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(in crate::learn) arguments: Option<ArgumentsFile>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(in crate::learn) callers: Vec<CallerFile>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::learn) struct CallerFile {
+    /// Positions in the role's frames, the innermost function first.
+    pub(in crate::learn) frames: Vec<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::learn) goroutine: Option<u64>,
+    pub(in crate::learn) time: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(in crate::learn) struct FrameFile {
+    pub(in crate::learn) function: String,
+    pub(in crate::learn) file: String,
+    pub(in crate::learn) line: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(in crate::learn) is_inlined: bool,
 }
 
 #[derive(Serialize, Deserialize)]

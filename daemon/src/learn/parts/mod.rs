@@ -1,6 +1,7 @@
 //! What the files of observations and of baselines have in common: their types at the edge, and the way from
 //! and to the model.
 
+mod callers;
 pub(super) mod decode;
 pub(super) mod encode;
 mod error;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Input;
-use crate::model::{Arch, Phase, Role, RoleObservations, SyscallNr};
+use crate::model::{Arch, Losses, Phase, Role, RoleObservations, SyscallNr};
 use crate::policy::{Note, Rule, Verdict};
 use crate::syscalls::number;
 
@@ -22,7 +22,8 @@ pub(super) fn notes(
 }
 
 fn losses(input: &Input<'_>) -> Vec<Note> {
-    let lost = input.observations.losses.0.iter().filter(|(_, count)| **count > 0);
+    let lost = input.observations.losses.0.iter();
+    let lost = lost.filter(|(reason, count)| **count > 0 && Losses::may_hide_calls(reason));
     let note = |(reason, count): (&String, &u64)| {
         Note(format!(
             "the recording was not whole: {count} lost ({reason}); record again, or expect denials \

@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{Arguments, Build, Host, Losses, PhaseCounts, Seen, Timestamp};
+use crate::model::{Arguments, Build, Callers, Host, Losses, PhaseCounts, Seen, Timestamp};
 use crate::policy::EPERM;
 use crate::policy::floor::Floor;
 
@@ -14,6 +14,7 @@ fn seen(arguments: Arguments) -> Seen {
         first: Timestamp::from_unix_nanos(1),
         last: Timestamp::from_unix_nanos(2),
         arguments,
+        callers: Callers::default(),
     }
 }
 
@@ -160,7 +161,7 @@ fn the_order_of_inputs_does_not_show() {
     assert_eq!(super::super::file::render(&one).unwrap(), super::super::file::render(&other).unwrap());
 }
 
-/// Check that losses, other ABIs and holes are told in the profile.
+/// Check that losses, other ABIs and holes are told in the profile, but no losses of what is only evidence.
 #[test]
 fn what_weakens_a_profile_is_noted() {
     let calls = [
@@ -171,6 +172,7 @@ fn what_weakens_a_profile_is_noted() {
     let mut one = observations(&calls, Role::Main);
     one.losses.0.insert("ring_full".into(), 7);
     one.losses.0.insert("map_full".into(), 0);
+    one.losses.0.insert("stacks_full".into(), 5);
     one.roles[0].foreign = 3;
     let profile = built(&[&one], &[], &options());
     let notes: Vec<&str> = profile.notes().iter().map(|note| note.0.as_str()).collect();

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::format::{
-    BuildFile, DefaultFile, LaunchFile, MaskedFile, ObservedFile, ProfileFile, ProvenanceFile, ReasonFile,
-    RoleFile, RuleFile, VerdictFile,
+    BuildFile, CallerFile, DefaultFile, LaunchFile, MaskedFile, ObservedFile, ProfileFile, ProvenanceFile,
+    ReasonFile, RoleFile, RuleFile, VerdictFile,
 };
 use super::{ProfileFileError, RuleFileError};
 use crate::files::locate;
-use crate::model::{Arch, PhaseCounts, Role, SyscallNr, Timestamp};
+use crate::model::{Arch, Caller, Frame, PhaseCounts, Role, SyscallNr, Timestamp};
 use crate::policy::floor::NoNewPrivileges;
 use crate::policy::{
     Alternatives, ArgIndex, BuildStamp, Condition, ConditionError, Conjunction, DefaultAction, Digest, Errno,
@@ -130,5 +130,20 @@ fn observed(file: ObservedFile) -> Result<Observed, RuleFileError> {
         counts: PhaseCounts::new(file.startup, file.steady, file.shutdown),
         first: Timestamp::from_rfc3339(&file.first).ok_or(RuleFileError::Time(file.first))?,
         in_flight: file.in_flight,
+        caller: file.caller.map(caller).transpose()?,
+    })
+}
+
+fn caller(file: CallerFile) -> Result<Caller, RuleFileError> {
+    let frames = file.frames.into_iter().map(|frame| Frame {
+        function: frame.function.into(),
+        file: frame.file.into(),
+        line: frame.line,
+        is_inlined: frame.is_inlined,
+    });
+    Ok(Caller {
+        frames: frames.collect(),
+        goroutine: file.goroutine,
+        time: Timestamp::from_rfc3339(&file.time).ok_or(RuleFileError::Time(file.time))?,
     })
 }

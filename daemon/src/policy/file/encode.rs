@@ -1,10 +1,10 @@
 //! From a profile to the file's types.
 
 use super::format::{
-    BuildFile, DOCUMENT, DefaultFile, LaunchFile, MaskedFile, ObservedFile, ProfileFile, ProvenanceFile,
-    ReasonFile, RoleFile, RuleFile, VerdictFile,
+    BuildFile, CallerFile, DOCUMENT, DefaultFile, FrameFile, LaunchFile, MaskedFile, ObservedFile,
+    ProfileFile, ProvenanceFile, ReasonFile, RoleFile, RuleFile, VerdictFile,
 };
-use crate::model::{Phase, Role};
+use crate::model::{Caller, Phase, Role};
 use crate::policy::floor::NoNewPrivileges;
 use crate::policy::{
     Condition, Conjunction, DefaultAction, Digest, Observed, Profile, Provenance, Reason, Rule, Verdict,
@@ -99,5 +99,16 @@ fn observed(observed: &Observed) -> ObservedFile {
         shutdown: observed.counts.get(Phase::Shutdown),
         in_flight: observed.in_flight,
         first: observed.first.to_string(),
+        caller: observed.caller.as_ref().map(caller),
     }
+}
+
+fn caller(caller: &Caller) -> CallerFile {
+    let frames = caller.frames.iter().map(|frame| FrameFile {
+        function: frame.function.to_string(),
+        file: frame.file.to_string(),
+        line: frame.line,
+        is_inlined: frame.is_inlined,
+    });
+    CallerFile { goroutine: caller.goroutine, time: caller.time.to_string(), frames: frames.collect() }
 }

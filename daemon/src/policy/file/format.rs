@@ -1,4 +1,5 @@
-//! The profile file as it is written: version 2. Version 1 has no `refused`, and no reason `rule`.
+//! The profile file as it is written: version 3. Version 2 has no `caller`, version 1 no `refused` and no reason `rule`
+//! either.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::files::{Document, unique_map};
 
 /// What the head of a profile file says.
-pub const DOCUMENT: Document = Document { format: "seccinch.profile", version: 2 };
+pub const DOCUMENT: Document = Document { format: "seccinch.profile", version: 3 };
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -111,6 +112,28 @@ pub(super) struct ObservedFile {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(super) in_flight: bool,
     pub(super) first: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) caller: Option<CallerFile>,
+}
+
+/// Who made a call: the innermost function first.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CallerFile {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) goroutine: Option<u64>,
+    pub(super) time: String,
+    pub(super) frames: Vec<FrameFile>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FrameFile {
+    pub(super) function: String,
+    pub(super) file: String,
+    pub(super) line: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) is_inlined: bool,
 }
 
 /// `"main"`, `{"child": "sh"}`, `{"entered": "bash"}`.

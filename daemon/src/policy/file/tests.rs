@@ -39,7 +39,7 @@ fn wrong_edits_say_where() {
             "unknown variant `alow`, expected one of `allow`",
         ),
         ("\"notes\"", "\"nots\"", "unknown field `nots`"),
-        ("\"version\": 2", "\"version\": 9", "written by a newer seccinch"),
+        ("\"version\": 3", "\"version\": 9", "written by a newer seccinch"),
         ("seccinch.profile", "seccinch.observations", "it says `seccinch.observations`"),
         ("\"x86_64\"", "\"mips\"", "made for `mips`, whose system calls are not known here"),
     ];

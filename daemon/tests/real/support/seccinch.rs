@@ -83,6 +83,54 @@ pub(crate) fn observed(observations: &Path) -> Result<BTreeSet<String>> {
     Ok(calls.map(|(name, _)| name.clone()).collect())
 }
 
+/// What a program did, in whichever roles.
+fn roles_of(observations: &Path, program: &Path) -> Result<Vec<Value>> {
+    let text = fs::read(observations).with_context(|| format!("reading {}", observations.display()))?;
+    let document: Value = serde_json::from_slice(&text)?;
+    let roles = document["roles"].as_array().context("observations have roles")?.iter();
+    let name = program.to_str().context("a path in UTF-8")?;
+    let own = roles.filter(|role| role["build"]["path"].as_str().is_some_and(|path| path.ends_with(name)));
+    Ok(own.cloned().collect())
+}
+
+/// The stacks of this program's calls, by the functions' names, the innermost first; whether a goroutine made the call.
+pub(crate) fn callers_of(observations: &Path, program: &Path) -> Result<Vec<(bool, Vec<String>)>> {
+    let mut callers = Vec::new();
+    for role in roles_of(observations, program)? {
+        let seen = role["syscalls"].as_object().into_iter().flatten();
+        for caller in seen.flat_map(|(_, seen)| seen["callers"].as_array().into_iter().flatten()) {
+            let positions = caller["frames"].as_array().context("a caller has frames")?.iter();
+            let frames = positions.map(|position| {
+                &role["frames"]
+                    [position.as_u64().and_then(|at| usize::try_from(at).ok()).unwrap_or(usize::MAX)]
+            });
+            let functions = frames.map(|frame| frame["function"].as_str().map(str::to_owned));
+            let functions = functions.collect::<Option<_>>().context("frames have functions")?;
+            callers.push((!caller["goroutine"].is_null(), functions));
+        }
+    }
+    Ok(callers)
+}
+
+/// The names of the calls that this program made itself.
+pub(crate) fn observed_of(observations: &Path, program: &Path) -> Result<BTreeSet<String>> {
+    let own = roles_of(observations, program)?;
+    let calls = own.iter().flat_map(|role| role["syscalls"].as_object().into_iter().flatten());
+    let names: BTreeSet<String> = calls.map(|(name, _)| name.clone()).collect();
+    ensure!(names.len() > 10, "{} made next to no calls: {names:?}", program.display());
+    Ok(names)
+}
+
+/// The names of the calls that a scan of the program finds, with the libraries of this host.
+pub(crate) fn reachable(program: &Path) -> Result<BTreeSet<String>> {
+    let mut command = Command::new(self::program());
+    command.arg("scan").arg(program).args(["--format", "json"]);
+    let document: Value = serde_json::from_str(&process::output(&mut command, Duration::from_mins(1))?)?;
+    ensure!(document["gaps"] == serde_json::json!([]), "not looked at: {}", document["gaps"]);
+    let syscalls = document["syscalls"].as_array().context("a scan has syscalls")?.iter();
+    Ok(syscalls.filter_map(|syscall| Some(syscall["name"].as_str()?.to_owned())).collect())
+}
+
 /// Writes observations without a program that only watched: the service takes its place as the main one.
 pub(crate) fn without(observations: &Path, watcher: &str, service: &Path, changed: &Path) -> Result<()> {
     let text = fs::read(observations).with_context(|| format!("reading {}", observations.display()))?;
