@@ -77,12 +77,16 @@ impl Session {
         let role = self.role_of_newcomer(&build);
         let slot = self.kernel.take_slot()?;
         let life = self.newcomers().life(pid);
-        self.recorder.add_tree(pid, slot, role, build, life);
-        if self.newcomers().track(pid, slot)? { Ok(slot) } else { Err(Error::EndedMeanwhile { pid }) }
+        let tree = self.recorder.add_tree(pid, slot, role, build, life);
+        if self.newcomers().track(pid, slot)? {
+            return Ok(slot);
+        }
+        self.rejected.extend(self.recorder.remove_tree(tree));
+        Err(Error::EndedMeanwhile { pid })
     }
 
     fn newcomers(&mut self) -> Newcomers<'_, Kernel> {
-        let Self { kernel, procfs, recorder, .. } = self;
-        Newcomers { kernel, procfs, recorder, now: now() }
+        let Self { kernel, procfs, recorder, rejected, .. } = self;
+        Newcomers { kernel, procfs, recorder, rejected, now: now() }
     }
 }

@@ -168,12 +168,12 @@ mod tests {
         let id = "0123456789abcdef".repeat(4);
         let none = Discovery { go: false, ..Discovery::default() };
         let unit = Discovery { units: vec![Pattern::parse("app@*.service").unwrap()], ..none.clone() };
-        let group = Discovery { cgroups: vec!["/work".into()], ..none.clone() };
+        let group = Discovery { cgroups: vec!["/batch".into()], ..none.clone() };
         let container = Discovery { containers: vec![id[..12].into()], ..none.clone() };
         let program = build("/bin/sh", false);
         for (discovery, inside, outside) in [
             (&unit, "/system.slice/app@1.service/x", "/system.slice/app.service"),
-            (&group, "/work/a", "/worker"),
+            (&group, "/batch/a", "/batches"),
             (&container, &*format!("/default/{id}"), "/default/other"),
         ] {
             assert_eq!(wants(discovery, &program, inside), Some(Wanted::ByName), "{inside}");

@@ -4,10 +4,12 @@
 //! recording (`Session`): `model::Observations`; of a whole host all the time (`Watcher`): `model::Delta`s.
 
 mod attach;
+mod callers;
 mod cgroup;
 mod discovery;
 mod error;
 mod executables;
+mod groups;
 mod host;
 mod launch;
 mod launcher;

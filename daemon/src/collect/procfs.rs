@@ -1,17 +1,15 @@
 //! What `/proc` says of processes. Parsers are pure; readers take the root that they were given.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use object::ReadCache;
-
 use super::error::Error;
-use crate::golang;
+use crate::inspect::Inspector;
 use crate::kernel::FileKey;
 use crate::model::{Build, SyscallNr};
 use crate::sys;
@@ -22,10 +20,11 @@ const REAL: &str = "/proc";
 /// The kernel thread that starts all the others.
 const KTHREADD: u32 = 2;
 
-/// The process file system.
+/// The process file system, and who reads the files that it leads to.
 #[derive(Debug, Clone)]
 pub struct ProcFs {
     root: PathBuf,
+    inspector: Inspector,
 }
 
 /// A call that a thread was inside of when it was looked at.
@@ -48,14 +47,25 @@ pub struct Membership {
 
 impl Default for ProcFs {
     fn default() -> Self {
-        Self { root: REAL.into() }
+        Self::at(REAL.into())
     }
 }
 
 impl ProcFs {
     /// A process file system mounted elsewhere.
     pub fn at(root: PathBuf) -> Self {
-        Self { root }
+        Self { root, inspector: Inspector::local() }
+    }
+
+    /// Has executables read by somebody else than this process.
+    #[must_use]
+    pub fn inspected_by(self, inspector: Inspector) -> Self {
+        Self { inspector, ..self }
+    }
+
+    /// Somebody of the same kind who reads files, and whom nobody else asks.
+    pub(super) fn another_inspector(&self) -> Inspector {
+        self.inspector.another()
     }
 
     fn file(&self, tgid: u32, name: &str) -> PathBuf {
@@ -107,11 +117,10 @@ impl ProcFs {
         }
     }
 
-    /// The path of a control group of version 2, by its folder's inode number; nothing if it is gone.
-    pub fn unified_group(&self, number: u64) -> Option<String> {
-        let root = self.unified_root()?;
-        let folder = folder_by_inode(&root, number)?;
-        Some(format!("/{}", folder.strip_prefix(&root).ok()?.display()))
+    /// The paths of the control groups of version 2 by the inode numbers of their folders, at most so many, the outer
+    /// ones first.
+    pub fn unified_groups(&self, most: usize) -> BTreeMap<u64, String> {
+        self.unified_root().map(|root| folders(&root, most)).unwrap_or_default()
     }
 
     /// The inode number of the root of version 2's hierarchy.
@@ -144,7 +153,7 @@ impl ProcFs {
     /// namespace.
     pub fn build(&self, tgid: u32) -> io::Result<Build> {
         let Executable { link, path, .. } = self.executable(tgid)?;
-        match inspect_file(&link, path.clone()) {
+        match self.inspect(&link, path.clone()) {
             Err(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Ok(Build { path, ..Build::default() })
             }
@@ -164,6 +173,30 @@ impl ProcFs {
             None => (path, false),
         };
         Ok(Executable { link, path, is_nameless })
+    }
+
+    /// The executable of a process, whatever became of its name.
+    pub(super) fn open_executable(&self, tgid: u32) -> io::Result<File> {
+        File::open(self.executable(tgid)?.link)
+    }
+
+    /// Describes the executable in a file, which is shown as `path`. A file of another kind is no Go program; of one
+    /// that is damaged, or that can't be read to its end, that can't be said, and it is an error
+    /// ([`io::ErrorKind::InvalidData`]).
+    pub(super) fn inspect(&self, file: &Path, path: String) -> io::Result<Build> {
+        let described = self.inspector.describe(path, open_regular(file)?);
+        described.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    }
+
+    /// Describes the file of a name, if it still is the one that was executed.
+    pub(super) fn build_of_file(&self, name: &str, key: &FileKey) -> Option<Build> {
+        let path = path_of_file(name, key)?;
+        self.inspect(Path::new(&path), path.clone()).ok()
+    }
+
+    /// Whether a process is the one of this id, or reads executables for it.
+    pub(super) fn is_of(&self, tgid: u32, own: Option<u32>) -> bool {
+        own == Some(tgid) || self.inspector.is_worker(tgid)
     }
 
     /// This very process, as this file system numbers it.
@@ -228,27 +261,15 @@ impl Executable {
     }
 }
 
-/// The beginning of `Elf64_Ehdr`, as far as it says what the rest is: `elf(5)`.
-const ELF_MAGIC: &[u8; 4] = b"\x7fELF";
-const ELF_CLASS_64: u8 = 2;
-
-/// Describes the executable in a file, which is shown as `path`. A file of another kind is no Go program; of an ELF
-/// file that is damaged that can't be said, and it is an error ([`io::ErrorKind::InvalidData`]).
-pub(super) fn inspect_file(file: &Path, path: String) -> io::Result<Build> {
-    let file = File::open(file)?;
-    let mut start = [0; 5];
-    let read = file.read_at(&mut start, 0)?;
-    if !start[..read].starts_with(ELF_MAGIC) || start[4] != ELF_CLASS_64 {
-        return Ok(Build { path, ..Build::default() });
+/// Opens a file by a name that others chose: nothing that is not a file, and without waiting for anybody.
+pub(super) fn open_regular(path: impl AsRef<Path>) -> io::Result<File> {
+    let not_a_file = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a file");
+    if !fs::metadata(&path)?.is_file() {
+        return Err(not_a_file());
     }
-    let bytes = ReadCache::new(file);
-    golang::inspect(path, &bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
-}
-
-/// Describes the file of a name, if it still is the one that was executed.
-pub(super) fn build_of_file(name: &str, key: &FileKey) -> Option<Build> {
-    let path = path_of_file(name, key)?;
-    inspect_file(Path::new(&path), path.clone()).ok()
+    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
 }
 
 /// The path of the file of a name, if it still is the one that was executed.
@@ -284,13 +305,29 @@ fn parse_stat(text: &str) -> Option<Stat> {
     Some(Stat { parent, start_ticks })
 }
 
-fn folder_by_inode(folder: &Path, number: u64) -> Option<PathBuf> {
-    if fs::metadata(folder).ok()?.ino() == number {
-        return Some(folder.to_owned());
+/// Of a folder without folders in it, where links to folders are counted, as in kernfs (`fs/kernfs/inode.c`, v6.6,
+/// `kernfs_refresh_inode`).
+const LINKS_OF_LEAF: u64 = 2;
+
+/// The folders at and below one, by their inode numbers.
+fn folders(root: &Path, most: usize) -> BTreeMap<u64, String> {
+    let mut found = BTreeMap::new();
+    let mut waiting: VecDeque<_> =
+        fs::metadata(root).map(|root| (root.ino(), PathBuf::new())).into_iter().collect();
+    while let Some((number, folder)) = waiting.pop_front() {
+        let path = root.join(&folder);
+        // A group has dozens of files, which need not be listed to know that there is no folder among them.
+        let is_leaf = fs::metadata(&path).is_ok_and(|folder| folder.nlink() == LINKS_OF_LEAF);
+        let entries = (!is_leaf).then(|| fs::read_dir(path).ok()).flatten();
+        for entry in entries.into_iter().flatten().flatten() {
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+            if is_folder && found.len() + waiting.len() + 1 < most {
+                waiting.push_back((entry.ino(), folder.join(entry.file_name())));
+            }
+        }
+        found.insert(number, format!("/{}", folder.display()));
     }
-    let entries = fs::read_dir(folder).ok()?.flatten();
-    let folders = entries.filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    folders.into_iter().find_map(|entry| folder_by_inode(&entry.path(), number))
+    found
 }
 
 /// `cgroups(7)`: `hierarchy-ID:controller-list:cgroup-path`.

@@ -7,9 +7,11 @@ use super::learned::{self, Learned};
 use super::life::Life;
 use super::procfs::InFlight;
 use super::role::{RoleHistory, is_alive};
-use crate::kernel::{self, Slot, Source};
+use crate::golang::GoLayout;
+use crate::kernel::{self, Slot, Source, Targets};
 use crate::model::{
-    Account, Arch, Build, Host, Losses, Observations, Phase, Role, RoleObservations, SyscallNr, Timestamp,
+    Account, Arch, Build, Caller, Host, Losses, Observations, Phase, Role, RoleObservations, SyscallNr,
+    Timestamp,
 };
 use crate::syscalls;
 
@@ -27,6 +29,8 @@ pub struct Recorder {
     trees: BTreeMap<TreeId, Tree>,
     next_tree: u64,
     roles: BTreeMap<Slot, RoleHistory>,
+    /// Slots of Go programs that the kernel side does not know as such.
+    new_go: Vec<(Slot, GoLayout)>,
     counted: u64,
 }
 
@@ -55,7 +59,14 @@ pub struct Progress {
 impl Recorder {
     /// A recording that begins now.
     pub fn new(started: Timestamp) -> Self {
-        Self { started, trees: BTreeMap::new(), next_tree: 0, roles: BTreeMap::new(), counted: 0 }
+        Self {
+            started,
+            trees: BTreeMap::new(),
+            next_tree: 0,
+            roles: BTreeMap::new(),
+            new_go: Vec::new(),
+            counted: 0,
+        }
     }
 
     /// Begins to watch a target in a slot.
@@ -89,6 +100,7 @@ impl Recorder {
     fn add_role(&mut self, slot: Slot, history: RoleHistory) {
         if let Some(tree) = self.trees.get_mut(&history.tree) {
             tree.slots.insert(slot);
+            self.new_go.extend(history.go_layout().map(|layout| (slot, layout)));
             self.roles.insert(slot, history);
         }
     }
@@ -115,11 +127,6 @@ impl Recorder {
     /// Every slot that is recorded.
     pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
         self.roles.keys().copied()
-    }
-
-    /// When the recording began.
-    pub(super) const fn started(&self) -> Timestamp {
-        self.started
     }
 
     /// Whether a process of a tree was left at the last snapshot.
@@ -198,6 +205,20 @@ impl Recorder {
         }
     }
 
+    /// Tells the kernel side of the Go programs that were found since it was last told.
+    pub(super) fn describe_go(&mut self, kernel: &mut impl Targets) {
+        for (slot, layout) in self.new_go.drain(..) {
+            kernel.describe_go(slot, layout);
+        }
+    }
+
+    /// Somebody in a slot made a call.
+    pub fn called(&mut self, slot: Slot, nr: SyscallNr, caller: Caller) {
+        if let Some(history) = self.roles.get_mut(&slot) {
+            history.called(nr, caller);
+        }
+    }
+
     /// A target executed a file: a new role, or one that is known already.
     pub fn executed(&mut self, tgid: u32, slot: Slot, previous: Slot, build: Build, time: Timestamp) {
         let Some(history) = self.roles.get_mut(&slot) else {
@@ -217,6 +238,7 @@ impl Recorder {
             tree.build.clone_from(&build);
         }
         history.build = build;
+        self.new_go.extend(history.go_layout().map(|layout| (slot, layout)));
     }
 
     /// A wrapper that executes the program in its own place: that is the one that is meant, and its life

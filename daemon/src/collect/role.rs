@@ -6,10 +6,11 @@ use std::mem;
 use super::learned;
 use super::procfs::InFlight;
 use super::recorder::TreeId;
+use crate::golang::GoLayout;
 use crate::kernel::{CountRow, Slot, SlotState};
 use crate::model::{
-    Account, ArgumentValues, Arguments, Build, Phase, PhaseCounts, Role, RoleObservations, Seen, SyscallNr,
-    Timestamp,
+    Account, ArgumentValues, Arguments, Build, Caller, Callers, Phase, PhaseCounts, Role, RoleObservations,
+    Seen, SyscallNr, Timestamp,
 };
 use crate::syscalls::Watched;
 
@@ -42,6 +43,10 @@ struct Tally {
     announced: Option<Timestamp>,
     first: Timestamp,
     last: Timestamp,
+    /// Who made it.
+    callers: Callers,
+    /// Of these, who has not been handed out.
+    untold_callers: Callers,
 }
 
 /// What has been handed out, but for the counts: those are the last snapshot's without what still waits.
@@ -89,6 +94,11 @@ impl RoleHistory {
         history
     }
 
+    /// Where its Go runtime keeps its goroutines, if it has one of a known version.
+    pub(super) fn go_layout(&self) -> Option<GoLayout> {
+        self.build.go.as_ref().and_then(GoLayout::of)
+    }
+
     /// Whether the binary itself was looked at.
     pub(super) fn is_described(&self) -> bool {
         self.build.linkage.is_some()
@@ -99,6 +109,14 @@ impl RoleHistory {
         let tally = self.tally(nr, time);
         tally.first = tally.first.min(time);
         tally.announced.get_or_insert(time);
+    }
+
+    /// Notes who made a call. It may have been made before anyone could read of it.
+    pub(super) fn called(&mut self, nr: SyscallNr, caller: Caller) {
+        let tally = self.tally(nr, caller.time);
+        if tally.callers.add(caller.clone()) {
+            tally.untold_callers.add(caller);
+        }
     }
 
     /// Notes the calls that were under way when counting began.
@@ -156,6 +174,8 @@ impl RoleHistory {
             announced: None,
             first: now,
             last: now,
+            callers: Callers::default(),
+            untold_callers: Callers::default(),
         };
         self.seen.entry(nr).or_insert_with(fresh)
     }
@@ -201,6 +221,7 @@ impl RoleHistory {
         (self.row, self.sampled, self.handed_out) = (CountRow::default(), None, HandedOut::default());
         for tally in self.seen.values_mut() {
             (tally.counts, tally.is_in_flight_told) = (PhaseCounts::default(), false);
+            tally.untold_callers = tally.callers.clone();
         }
     }
 
@@ -249,7 +270,9 @@ impl Tally {
     fn harvest(&mut self, mut learned: Arguments) -> Option<Seen> {
         let counts = mem::take(&mut self.counts);
         let in_flight = self.in_flight.as_ref().filter(|_| !mem::replace(&mut self.is_in_flight_told, true));
-        if counts.total() == 0 && in_flight.is_none() && learned == Arguments::Unwatched {
+        let callers = mem::take(&mut self.untold_callers);
+        let is_unmade = counts.total() == 0 && in_flight.is_none();
+        if is_unmade && learned == Arguments::Unwatched && callers.is_empty() {
             return None;
         }
         let is_in_flight = in_flight.is_some();
@@ -260,7 +283,8 @@ impl Tally {
             Some(values) if !values.is_empty() => learned.absorb(Arguments::Values(values.clone())),
             _ => {}
         }
-        Some(Seen { counts, in_flight: is_in_flight, first: self.first, last: self.last, arguments: learned })
+        let (first, last) = (self.first, self.last);
+        Some(Seen { counts, in_flight: is_in_flight, first, last, arguments: learned, callers })
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::cgroup::{container_id, is_generated_id};
+use super::groups::{GroupPath, Groups, MOST_GROUPS};
 use super::procfs::{Membership, ProcFs};
+use crate::model::Timestamp;
 
 /// What a recording was asked to watch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +27,6 @@ pub enum GroupMatch {
     Container(String),
 }
 
-/// Groups that are remembered: more than any host has at once, and no endless growth.
-const MOST_KNOWN: usize = 65_536;
-
 /// The shortest beginning of an id that is taken for one; the tools print 12 or 13 characters.
 const SHORTEST_ID: usize = 4;
 
@@ -48,6 +47,7 @@ impl GroupMatch {
 pub(super) struct GroupMemory {
     group: GroupMatch,
     known: BTreeMap<u64, Known>,
+    groups: Groups,
 }
 
 /// What is known of all processes that were in one group of version 2.
@@ -62,12 +62,19 @@ enum Known {
 impl GroupMemory {
     /// A memory of nothing yet.
     pub(super) fn new(group: GroupMatch) -> Self {
-        Self { group, known: BTreeMap::new() }
+        Self { group, known: BTreeMap::new(), groups: Groups::default() }
     }
 
-    /// Whether a process that was in group `number` at its exec is meant; nothing if nobody can tell any more.
-    pub(super) fn matches(&mut self, procfs: &ProcFs, tgid: u32, number: u64) -> Option<bool> {
-        let Ok(groups) = procfs.cgroups(tgid) else { return self.look_up(procfs, number) };
+    /// Whether a process that was in group `number` at the time of its exec is meant; nothing if nobody can tell any
+    /// more.
+    pub(super) fn matches(
+        &mut self,
+        procfs: &ProcFs,
+        tgid: u32,
+        number: u64,
+        time: Timestamp,
+    ) -> Option<bool> {
+        let Ok(groups) = procfs.cgroups(tgid) else { return self.look_up(procfs, number, time) };
         let is_meant = self.group.matches(paths(&groups));
         self.learn(number, if is_meant { Known::Meant } else { Known::NotMeant });
         Some(is_meant)
@@ -91,7 +98,7 @@ impl GroupMemory {
     }
 
     fn learn(&mut self, number: u64, known: Known) {
-        let is_full = self.known.len() >= MOST_KNOWN;
+        let is_full = self.known.len() >= MOST_GROUPS;
         match self.known.get_mut(&number) {
             Some(before) if *before != known => *before = Known::Mixed,
             None if !is_full => drop(self.known.insert(number, known)),
@@ -99,15 +106,18 @@ impl GroupMemory {
         }
     }
 
-    fn look_up(&mut self, procfs: &ProcFs, number: u64) -> Option<bool> {
+    fn look_up(&mut self, procfs: &ProcFs, number: u64, time: Timestamp) -> Option<bool> {
         match self.known.get(&number) {
             Some(Known::Meant) => Some(true),
             Some(Known::NotMeant) => Some(false),
             Some(Known::Mixed) => None,
             None => {
-                // A group that is gone with all that was in it was no service's.
-                let Some(path) = procfs.unified_group(number) else { return Some(false) };
-                let is_meant = self.group.matches([path.as_str()]);
+                let is_meant = match self.groups.path(procfs, number, time) {
+                    GroupPath::Known(path) => self.group.matches([path]),
+                    // With all that was in it: it was no service's.
+                    GroupPath::Gone => return Some(false),
+                    GroupPath::Unknown => return None,
+                };
                 self.learn(number, if is_meant { Known::Meant } else { Known::NotMeant });
                 Some(is_meant)
             }
@@ -157,7 +167,7 @@ mod tests {
         memory.learn(1, Known::Meant);
         memory.learn(1, Known::Meant);
         let gone = ProcFs::at("/nonexistent".into());
-        let answers = [7, 8, 1, 9].map(|number| memory.matches(&gone, 1, number));
+        let answers = [7, 8, 1, 9].map(|number| memory.matches(&gone, 1, number, Timestamp::default()));
         assert_eq!(answers, [Some(true), Some(false), None, Some(false)]);
     }
 

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::process::Child;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use super::callers::Callers;
 use super::error::Error;
 use super::launch::Command;
 use super::life::Life;
-use super::procfs::{ProcFs, build_of_file};
+use super::procfs::ProcFs;
 use super::recorder::{Progress, Recorder};
 use super::select::GroupMemory;
 use crate::kernel::{FileKey, Happening, Kernel, Slot, Source as _, Targets as _, UsedSlot};
@@ -23,9 +24,12 @@ pub struct Session {
     /// Processes that ended before anyone could tell whether they were meant.
     undecided: u64,
     /// Slots of processes that turned out not to be meant: given back at the next poll.
-    rejected: BTreeSet<Slot>,
+    pub(super) rejected: BTreeSet<Slot>,
+    callers: Callers,
 }
 
+/// How long the end of a recording waits for who made the last calls.
+const NAMING: Duration = Duration::from_secs(3);
 /// Events taken in at once: a fork storm must not keep signals and the deadline waiting.
 const MOST_EVENTS: usize = 4096;
 
@@ -43,6 +47,7 @@ impl Session {
     /// A recording in which nobody is a target yet.
     pub fn new(kernel: Kernel, procfs: ProcFs) -> Self {
         Self {
+            callers: Callers::new(procfs.another_inspector()),
             kernel,
             procfs,
             recorder: Recorder::new(now()),
@@ -79,6 +84,8 @@ impl Session {
         let kept = self.kernel.give_back(&due)?;
         self.rejected.retain(|slot| kept.contains(slot) || !due.contains(slot));
         self.kernel.flush_log();
+        self.recorder.describe_go(&mut self.kernel);
+        self.callers.poll(&mut self.recorder);
         self.recorder.sample(&mut self.kernel, now())
     }
 
@@ -99,6 +106,10 @@ impl Session {
                         Some(previous) => self.executed(execution, previous),
                         None => self.decide(execution),
                     }
+                    self.recorder.describe_go(&mut self.kernel);
+                }
+                stack @ Happening::Stack { .. } => {
+                    self.callers.saw(stack, &self.kernel, &self.procfs, &self.recorder);
                 }
                 Happening::Exit { .. } | Happening::Alert { .. } => {}
             }
@@ -127,7 +138,7 @@ impl Session {
     /// Says of a process in a provisional slot whether it is meant.
     fn decide(&mut self, execution: Execution) {
         let Execution { tgid, slot, time, group, .. } = execution;
-        let decided = self.group.as_mut().map(|memory| memory.matches(&self.procfs, tgid, group));
+        let decided = self.group.as_mut().map(|memory| memory.matches(&self.procfs, tgid, group, time));
         self.undecided += u64::from(decided == Some(None));
         if decided == Some(Some(true)) && !self.procfs.is_launcher(tgid, &execution.name) {
             let build = self.describe(execution);
@@ -160,7 +171,9 @@ impl Session {
     fn describe(&self, execution: Execution) -> Build {
         let Execution { tgid, slot, file, name, .. } = execution;
         let running = self.procfs.build(tgid).ok().filter(|_| self.kernel.slot_of(tgid) == Some(slot));
-        running.or_else(|| build_of_file(&name, &file)).unwrap_or(Build { path: name, ..Build::default() })
+        running
+            .or_else(|| self.procfs.build_of_file(&name, &file))
+            .unwrap_or(Build { path: name, ..Build::default() })
     }
 
     /// Takes in the roles whose event found the ring buffer full: they were counted all the same.
@@ -193,9 +206,12 @@ impl Session {
         while !self.drain_events() {}
         self.kernel.flush_log();
         self.adopt_unannounced();
+        self.callers.finish(&mut self.recorder, NAMING);
         let mut observations = self.recorder.finish(&mut self.kernel, now(), host)?;
-        if self.undecided > 0 {
-            observations.losses.0.insert("undecided".into(), self.undecided);
+        for (reason, count) in [("undecided", self.undecided), ("stacks_unnamed", self.callers.lost())] {
+            if count > 0 {
+                observations.losses.0.insert(reason.into(), count);
+            }
         }
         Ok(observations)
     }

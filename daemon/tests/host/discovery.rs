@@ -26,6 +26,7 @@ fn discovered(service: &Service, place: Place) -> Result<()> {
         daemon.stop()?;
         let baseline = learned::baseline(&home, &id)?;
         learned::nothing_missed(service.name, &baseline, &traced)?;
+        learned::callers_are_known(service.name, &baseline)?;
         ensure!(
             baseline.starts == Starts { whole: 2, partial: 0, shutdowns: 2 },
             "{:?}; the daemon's log:\n{}",

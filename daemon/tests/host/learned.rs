@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use seccinch::learn::baseline_file;
-use seccinch::model::{Arch, Baseline, Phase, WorkloadId};
+use seccinch::model::{Arch, Baseline, Phase, Role, Seen, WorkloadId};
 use seccinch::syscalls;
 use serde_json::Value;
 
@@ -49,6 +49,18 @@ pub(crate) fn ends_are_seen(home: &Home, id: &str, ends: u64) -> Result<()> {
         Ok(())
     })
     .with_context(|| home.log())
+}
+
+/// Fails unless it is known who made the calls of the service, and which goroutine; prints a row.
+pub(crate) fn callers_are_known(name: &str, baseline: &Baseline) -> Result<()> {
+    let main = baseline.roles.iter().filter(|role| role.role == Role::Main);
+    let calls: Vec<_> = main.flat_map(|role| role.syscalls.values()).collect();
+    let known = calls.iter().filter(|seen| !seen.callers.is_empty()).count();
+    let is_goroutine = |seen: &&&Seen| seen.callers.iter().any(|caller| caller.goroutine.is_some());
+    let goroutines = calls.iter().filter(is_goroutine).count();
+    println!("callers: {name:16} of {known} of {} calls, {goroutines} with goroutines", calls.len());
+    ensure!(known >= calls.len() / 2 && goroutines >= 10, "{name}: next to no caller is known");
+    Ok(())
 }
 
 /// Fails unless everything that strace saw was learned.

@@ -16,7 +16,8 @@ impl<K: Targets> Watcher<K> {
             let Some(watched) = self.trees.remove(&id) else { continue };
             self.trouble.passed_over += u64::from(!watched.is_workload && !watched.is_dismissed);
             let slots = self.recorder.remove_tree(id);
-            self.rejected.extend(slots.into_iter().chain(watched.kept));
+            self.rejected.extend(slots.into_iter().chain(watched.kept.iter().copied()));
+            self.passed.extend(watched.into_passed());
         }
     }
 

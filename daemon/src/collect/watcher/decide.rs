@@ -9,8 +9,10 @@ use super::tree::Watched;
 use crate::collect::Life;
 use crate::collect::discovery::{Candidate, Wanted, is_temporary};
 use crate::collect::error::Error;
-use crate::collect::procfs::{Membership, inspect_file, path_of_file};
+use crate::collect::groups::GroupPath;
+use crate::collect::procfs::{Membership, path_of_file};
 use crate::collect::workload::{Home, Instance, identify};
+use crate::golang::GoLayout;
 use crate::kernel::{Slot, Targets, Verdict};
 use crate::model::{Build, Role};
 
@@ -63,16 +65,21 @@ impl<K: Targets> Watcher<K> {
         };
         let by_file = self.discovery.wants(Candidate { build: &found.build, groups: &[] });
         let groups = match by_file {
-            None if self.discovery.is_by_file() => Vec::new(),
+            None if self.discovery.is_by_file() => Some(Vec::new()),
             _ => self.groups(execution, &found),
         };
+        let is_known = groups.is_some();
+        let groups = groups.unwrap_or_default();
         let wanted = self.discovery.wants(Candidate { build: &found.build, groups: &groups });
+        if wanted.is_none() && !is_known {
+            self.trouble.lost("undecided");
+        }
         self.tell_verdict(execution, &found, by_file);
         let path = &found.build.path;
         tracing::debug!(path, executed = %execution.time, is_wanted = wanted.is_some(), "decided");
         match wanted {
             Some(wanted)
-                if self.own_process != Some(execution.tgid)
+                if !self.procfs.is_of(execution.tgid, self.own_process)
                     && !self.procfs.is_launcher(execution.tgid, &execution.name) =>
             {
                 self.accept(execution, found, &groups, wanted);
@@ -97,7 +104,7 @@ impl<K: Targets> Watcher<K> {
             let build = Build { path: executable.path, ..known.clone() };
             return Some(Found { build, is_read: true, leads, is_running });
         }
-        let build = inspect_file(&executable.link, executable.path.clone());
+        let build = self.procfs.inspect(&executable.link, executable.path.clone());
         // It may have executed another file meanwhile.
         if self.kernel.slot_of(*tgid) != Some(*slot) {
             return self.look_gone(execution);
@@ -123,7 +130,7 @@ impl<K: Targets> Watcher<K> {
             (Some(known), Some(path)) => Some(Found::gone(Build { path, ..known }, Leads::Here)),
             (Some(known), None) => Some(Found::gone(known, Leads::Elsewhere)),
             (None, Some(path)) => {
-                let build = inspect_file(Path::new(&path), path.clone()).ok()?;
+                let build = self.procfs.inspect(Path::new(&path), path.clone()).ok()?;
                 Some(Found::gone(build, Leads::Here))
             }
             (None, None) => None,
@@ -141,15 +148,18 @@ impl<K: Targets> Watcher<K> {
     }
 
     /// The control groups that a process executed in. Of one that is gone, the group of version 2 is known by its
-    /// number.
-    fn groups(&self, execution: &Execution, found: &Found) -> Vec<Membership> {
+    /// number; nothing if it is too soon to look for that.
+    fn groups(&mut self, execution: &Execution, found: &Found) -> Option<Vec<Membership>> {
         if found.is_running
             && let Ok(groups) = self.procfs.cgroups(execution.tgid)
         {
-            return groups;
+            return Some(groups);
         }
-        let path = self.procfs.unified_group(execution.group);
-        path.map(|path| Membership { is_unified: true, path }).into_iter().collect()
+        match self.groups.path(&self.procfs, execution.group, execution.time) {
+            GroupPath::Known(path) => Some(vec![Membership { is_unified: true, path: path.to_owned() }]),
+            GroupPath::Gone => Some(Vec::new()),
+            GroupPath::Unknown => None,
+        }
     }
 
     /// Has the kernel decide about the file by itself, if nothing but the file matters: not where it runs, and no
@@ -159,9 +169,11 @@ impl<K: Targets> Watcher<K> {
             return;
         }
         let is_here = found.leads == Leads::Here;
+        let layout = found.build.go.as_ref().and_then(GoLayout::of);
+        let target = layout.map_or(Verdict::Target, Verdict::GoTarget);
         let verdict = match by_file {
-            Some(Wanted::ByKind) => Verdict::Target,
-            Some(Wanted::ByName) if is_here => Verdict::Target,
+            Some(Wanted::ByKind) => target,
+            Some(Wanted::ByName) if is_here => target,
             None if self.discovery.is_by_file()
                 && (is_here || self.discovery.needs_no_path(&found.build)) =>
             {
@@ -177,8 +189,7 @@ impl<K: Targets> Watcher<K> {
     fn accept(&mut self, execution: &Execution, found: Found, groups: &[Membership], wanted: Wanted) {
         let Execution { tgid, slot, time, .. } = *execution;
         let home = identify(&found.build.path, groups, &self.runtimes);
-        if is_passed_over(&home, wanted, &found.build.path) {
-            self.trouble.passed_over += 1;
+        if self.has_no_slot_for(&home, wanted, &found.build.path) {
             return self.reject(tgid, slot);
         }
         self.rejected.remove(&slot);
@@ -217,6 +228,15 @@ impl<K: Targets> Watcher<K> {
         }
     }
 
+    /// Whether a program that makes no workload however long it lives would take a slot that others need. It is
+    /// counted, for what it is not allowed to do, only where there are enough.
+    pub(super) fn has_no_slot_for(&mut self, home: &Home, wanted: Wanted, path: &str) -> bool {
+        let is_passing = home.instance.is_none() && wanted == Wanted::ByKind && is_temporary(path);
+        let is_left_out = is_passing && self.kernel.is_short_of_slots();
+        self.trouble.passed_over += u64::from(is_left_out);
+        is_left_out
+    }
+
     /// The live first process of what a unit or container is for.
     fn live_main(&self, instance: &Instance) -> Option<u32> {
         let is_there = |home: &Home| home.instance.as_ref().is_some_and(|there| there.is(instance));
@@ -238,9 +258,4 @@ impl<K: Targets> Watcher<K> {
         }
         None
     }
-}
-
-/// Whether a program makes no workload however long it lives.
-pub(super) fn is_passed_over(home: &Home, wanted: Wanted, path: &str) -> bool {
-    home.instance.is_none() && wanted == Wanted::ByKind && is_temporary(path)
 }

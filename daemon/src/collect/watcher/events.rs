@@ -33,7 +33,7 @@ impl End {
 
 impl<K: Targets> Watcher<K> {
     /// Takes in the events that are there, but for so many that somebody else has to have a turn.
-    pub fn take_events(&mut self, _now: Timestamp) -> Events {
+    pub fn take_events(&mut self) -> Events {
         let all_taken = self.drain();
         Events { all_taken, alerts: mem::take(&mut self.alerts) }
     }
@@ -52,6 +52,9 @@ impl<K: Targets> Watcher<K> {
         match happening {
             Happening::FirstSeen { time, slot, nr } => self.recorder.first_seen(slot, nr, time),
             Happening::Alert { .. } => self.alerted(&happening),
+            Happening::Stack { .. } => {
+                self.callers.saw(happening, &self.kernel, &self.procfs, &self.recorder);
+            }
             Happening::Signal { time, tgid, slot, previous, .. } => {
                 if self.recorder.knows(previous) {
                     self.recorder.asked_to_end(tgid, slot, previous, time);
@@ -67,6 +70,7 @@ impl<K: Targets> Watcher<K> {
                     None if self.recorder.knows(slot) => {}
                     None => self.decide(&execution),
                 }
+                self.recorder.describe_go(&mut self.kernel);
             }
             Happening::Exit { time, tgid, slot, status } => self.exited(tgid, slot, End::new(time, status)),
         }
@@ -112,20 +116,16 @@ impl<K: Targets> Watcher<K> {
         let Happening::Alert { time, slot, nr, arguments, .. } = happening else { return };
         let Some(history) = self.recorder.role_of(*slot) else { return };
         let Some(watched) = self.trees.get_mut(&history.tree) else { return };
-        let workload = watched.home.workload.clone();
-        let alert =
-            Alert { time: *time, workload, role: history.role.clone(), nr: *nr, arguments: *arguments };
-        if let Some(alert) = watched.withhold(alert) {
-            self.alert(alert);
+        if self.alerts.len() >= MOST_ALERTS {
+            return self.trouble.lost("alerts_full");
         }
-    }
-
-    /// Has an alert taken with the next events.
-    pub(super) fn alert(&mut self, alert: Alert) {
-        if self.alerts.len() < MOST_ALERTS {
-            self.alerts.push(alert);
-        } else {
-            self.trouble.lost("alerts_full");
-        }
+        self.alerts.push(Alert {
+            time: *time,
+            workload: watched.home.workload.clone(),
+            is_workload: watched.alerted(),
+            role: history.role.clone(),
+            nr: *nr,
+            arguments: *arguments,
+        });
     }
 }

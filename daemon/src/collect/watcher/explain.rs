@@ -90,7 +90,7 @@ impl<K: Targets> Watcher<K> {
         let groups = self.procfs.cgroups(oldest).ok()?;
         let build = self.build_of(oldest, &mut BTreeMap::new())?;
         let wanted = self.discovery.wants(Candidate { build: &build, groups: &groups })?;
-        if Some(oldest) == self.own_process || self.procfs.is_launcher(oldest, "") {
+        if self.procfs.is_of(oldest, self.own_process) || self.procfs.is_launcher(oldest, "") {
             return None;
         }
         let home = identify(&build.path, &groups, &self.runtimes);

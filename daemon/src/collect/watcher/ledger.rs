@@ -7,7 +7,7 @@ use super::tree::{Told, Watched};
 use crate::collect::discovery::Wanted;
 use crate::collect::workload::{Home, identify};
 use crate::kernel::{Slot, Targets, UsedSlot};
-use crate::model::{Account, Ledger, Phase, Place, Role, Timestamp, WorkloadId};
+use crate::model::{Account, Ledger, Place, Role, Timestamp, ToldOf, WorkloadId};
 
 impl<K: Targets> Watcher<K> {
     /// The slots of a workload, as of everything that was handed out.
@@ -26,6 +26,7 @@ impl<K: Targets> Watcher<K> {
                         root: used.root.unwrap_or(*slot).get(),
                         process: tree.root,
                         is_whole: watched.is_whole,
+                        told: watched.told.of(),
                         started: tree.life.started(),
                         asked_to_end: tree.life.asked_to_end(),
                         ..no_account()
@@ -53,7 +54,9 @@ impl<K: Targets> Watcher<K> {
         let used: BTreeMap<u16, UsedSlot> =
             self.kernel.used_slots().into_iter().map(|used| (used.slot.get(), used)).collect();
         for (workload, ledger) in ledgers.into_iter().filter(|(_, ledger)| ledger.epoch == epoch) {
-            let mut trees: BTreeMap<(u16, u32), Vec<Account>> = BTreeMap::new();
+            // By the first process, as it is told from another one of its id. Slots that user space took for children
+            // that ran already are roots of their own.
+            let mut trees: BTreeMap<(u32, Timestamp), Vec<Account>> = BTreeMap::new();
             for account in ledger.accounts {
                 let is_same = used.get(&account.slot).is_some_and(|used| {
                     used.generation == account.generation
@@ -61,7 +64,7 @@ impl<K: Targets> Watcher<K> {
                         && !self.recorder.knows(used.slot)
                 });
                 if is_same {
-                    trees.entry((account.root, account.process)).or_default().push(account);
+                    trees.entry((account.process, account.started)).or_default().push(account);
                 }
             }
             for accounts in trees.into_values() {
@@ -87,12 +90,8 @@ impl<K: Targets> Watcher<K> {
         let mut watched =
             Watched::new(home, Wanted::ByName, main.is_whole, self.trouble.total(), main.started);
         watched.is_workload = true;
-        watched.told = Told { start: false, news: false, counts: None, arguments: None };
-        // A start is told of when startup is over. Only within it can it not have been told of yet; of one that a
-        // former daemon saw begin and this one finds begun, it is rather told once too seldom than twice.
-        let life = self.recorder.tree(tree).map(|tree| tree.life);
-        let in_startup = life.is_some_and(|life| life.phase(self.recorder.started()) == Phase::Startup);
-        watched.told.start = !(main.is_whole && in_startup);
+        let (start, shutdown) = (main.told >= ToldOf::Start, main.told >= ToldOf::Shutdown);
+        watched.told = Told { start, shutdown, counts: None, arguments: None };
         self.trees.insert(tree, watched);
     }
 
@@ -117,6 +116,7 @@ pub(in crate::collect) fn no_account() -> Account {
         root: 0,
         process: 0,
         is_whole: false,
+        told: ToldOf::Nothing,
         started: Timestamp::default(),
         asked_to_end: None,
         role: Role::Main,

@@ -22,9 +22,11 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use self::tree::{Closing, Watched};
 use self::trouble::Trouble;
+use super::callers::Callers;
 use super::discovery::Discovery;
 use super::error::Error;
 use super::executables::Executables;
+use super::groups::Groups;
 use super::newcomers::Newcomers;
 use super::procfs::ProcFs;
 use super::recorder::{Recorder, TreeId};
@@ -46,6 +48,8 @@ pub struct Watcher<K> {
     discovery: Discovery,
     recorder: Recorder,
     executables: Executables,
+    groups: Groups,
+    callers: Callers,
     trees: BTreeMap<TreeId, Watched>,
     /// Slots of processes that are not meant: given back at the next poll.
     rejected: BTreeSet<Slot>,
@@ -54,6 +58,8 @@ pub struct Watcher<K> {
     /// What the kernel says of the slots that are recorded.
     used: BTreeMap<Slot, UsedSlot>,
     alerts: Vec<Alert>,
+    /// Under which ids alerts were sent of programs that are no such workloads after all.
+    passed: BTreeSet<WorkloadId>,
     trouble: Trouble,
     own_process: Option<u32>,
     /// The time of the poll before.
@@ -65,8 +71,10 @@ pub struct Watcher<K> {
 pub struct Alert {
     /// When it was made.
     pub time: Timestamp,
-    /// By whose target. It may only now have become a workload.
+    /// By whose target.
     pub workload: WorkloadId,
+    /// Whether that is a workload: else it is too young, or its folder too temporary, and it may never be one.
+    pub is_workload: bool,
     /// In which role.
     pub role: Role,
     /// Which call.
@@ -96,6 +104,9 @@ pub struct Poll {
     pub failures: Vec<String>,
     /// Programs that ended too early, or in too temporary a place, to make a workload: since this watcher was made.
     pub passed_over: u64,
+    /// Ids that alerts named before they were workloads, whose programs are over or have become others: what was
+    /// told of them will not be counted any more.
+    pub passed: BTreeSet<WorkloadId>,
 }
 
 impl<K: Targets> Watcher<K> {
@@ -110,6 +121,7 @@ impl<K: Targets> Watcher<K> {
         now: Timestamp,
     ) -> Result<Self, Error> {
         let own_process = procfs.own_process();
+        let callers = Callers::new(procfs.another_inspector());
         let mut watcher = Self {
             kernel,
             procfs,
@@ -117,11 +129,14 @@ impl<K: Targets> Watcher<K> {
             discovery,
             recorder: Recorder::new(now),
             executables: Executables::default(),
+            groups: Groups::default(),
+            callers,
             trees: BTreeMap::new(),
             rejected: BTreeSet::new(),
             suspects: BTreeSet::new(),
             used: BTreeMap::new(),
             alerts: Vec::new(),
+            passed: BTreeSet::new(),
             trouble: Trouble::default(),
             own_process,
             polled: now,
@@ -179,7 +194,8 @@ impl<K: Targets> Watcher<K> {
     }
 
     fn newcomers(&mut self, now: Timestamp) -> Newcomers<'_, K> {
-        Newcomers { kernel: &mut self.kernel, procfs: &self.procfs, recorder: &mut self.recorder, now }
+        let Self { kernel, procfs, recorder, rejected, .. } = self;
+        Newcomers { kernel, procfs, recorder, rejected, now }
     }
 }
 

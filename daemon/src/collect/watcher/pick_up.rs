@@ -5,11 +5,9 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use super::Watcher;
-use super::decide::is_passed_over;
 use super::tree::Watched;
 use crate::collect::discovery::{Candidate, Wanted};
 use crate::collect::error::Error;
-use crate::collect::procfs::inspect_file;
 use crate::collect::workload::{Home, identify};
 use crate::kernel::{Slot, Targets};
 use crate::model::{Build, Timestamp};
@@ -32,7 +30,7 @@ impl<K: Targets> Watcher<K> {
         self.check_ids();
         let (mut meant, mut looked_at) = (BTreeMap::new(), LookedAt::new());
         for pid in parents.keys() {
-            if Some(*pid) != self.own_process
+            if !self.procfs.is_of(*pid, self.own_process)
                 && self.kernel.slot_of(*pid).is_none()
                 && let Some(found) = self.meant(*pid, &mut looked_at)
             {
@@ -76,11 +74,8 @@ impl<K: Targets> Watcher<K> {
             return None;
         }
         let home = identify(&build.path, &groups, &self.runtimes);
-        if is_passed_over(&home, wanted, &build.path) {
-            self.trouble.passed_over += 1;
-            return None;
-        }
-        Some(Meant { build, home, wanted })
+        let is_left_out = self.has_no_slot_for(&home, wanted, &build.path);
+        (!is_left_out).then_some(Meant { build, home, wanted })
     }
 
     /// Describes the file of a running process; nothing for kernel threads, and for what has ended.
@@ -90,7 +85,7 @@ impl<K: Targets> Watcher<K> {
         if let Some(known) = file.and_then(|file| looked_at.get(&file)) {
             return Some(Build { path: executable.path, ..known.clone() });
         }
-        match inspect_file(&executable.link, executable.path.clone()) {
+        match self.procfs.inspect(&executable.link, executable.path.clone()) {
             Ok(build) => {
                 looked_at.extend(file.map(|file| (file, build.clone())));
                 Some(build)
@@ -102,7 +97,9 @@ impl<K: Targets> Watcher<K> {
 
     /// Those of which no ancestor is meant or counted, the oldest first: the others are their descendants.
     fn roots(&self, meant: &BTreeMap<u32, Meant>, parents: &BTreeMap<u32, u32>) -> Vec<u32> {
-        let is_taken = |pid: u32| meant.contains_key(&pid) || self.kernel.slot_of(pid).is_some();
+        // Of a slot that is not known yet, the event may say that nobody in it is meant.
+        let is_counted = |pid| self.kernel.slot_of(pid).is_some_and(|slot| self.recorder.knows(slot));
+        let is_taken = |pid: u32| meant.contains_key(&pid) || is_counted(pid);
         let is_root = |pid: &u32| {
             let (mut ancestor, mut left) = (parents.get(pid), parents.len());
             while let Some(next) = ancestor.filter(|_| left > 0) {

@@ -1,6 +1,7 @@
 //! One poll: what is new, by workload.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem;
 
 use super::tree::{Closing, Told, Watched};
 use super::{Poll, Watcher};
@@ -35,6 +36,9 @@ impl<K: Targets> Watcher<K> {
             unsampled.extend(self.recorder.tree_of(slot));
             self.trouble.failed("unsampled", &error.into());
         }
+        self.recorder.describe_go(&mut self.kernel);
+        self.callers.poll(&mut self.recorder);
+        self.trouble.note_unnamed(self.callers.lost());
         self.promote(now);
         let mut deltas = Deltas::default();
         let news = self.harvest(Learned::new(), &mut deltas, |told| &mut told.counts);
@@ -52,6 +56,7 @@ impl<K: Targets> Watcher<K> {
             losses: self.trouble.losses(),
             failures: self.trouble.take_failures(),
             passed_over: self.trouble.passed_over,
+            passed: mem::take(&mut self.passed),
         })
     }
 
@@ -71,8 +76,28 @@ impl<K: Targets> Watcher<K> {
 
     /// Everything that was handed out of a workload so far is on disk, or will never be.
     pub fn stored(&mut self, workload: &WorkloadId) {
+        self.stored_of(workload, Watched::waits_for_disk);
+    }
+
+    /// Everything that was handed out of a workload so far is being written: [`Self::storing_ended`] says when that
+    /// is on disk, and nothing of what is handed out meanwhile.
+    pub fn storing_begins(&mut self, workload: &WorkloadId) {
+        for watched in self.trees.values_mut() {
+            if watched.home.workload == *workload && watched.closing == Closing::HandedOut {
+                watched.closing = Closing::BeingStored;
+            }
+        }
+    }
+
+    /// What was handed out of a workload before [`Self::storing_begins`] is on disk, or will never be. After a write
+    /// that failed this is not called: the next one holds the same and more.
+    pub fn storing_ended(&mut self, workload: &WorkloadId) {
+        self.stored_of(workload, |watched| watched.closing == Closing::BeingStored);
+    }
+
+    fn stored_of(&mut self, workload: &WorkloadId, is_stored: impl Fn(&Watched) -> bool) {
         let its = self.trees.values_mut().filter(|watched| watched.home.workload == *workload);
-        for watched in its.filter(|watched| watched.closing == Closing::HandedOut) {
+        for watched in its.filter(|watched| is_stored(watched)) {
             watched.closing = Closing::Stored;
         }
     }
@@ -80,8 +105,7 @@ impl<K: Targets> Watcher<K> {
     /// Does not wait for a disk that takes nothing: without a slot, new targets would not be counted at all. What is
     /// handed out is lost only if this process ends before it is on disk.
     fn make_room(&mut self) {
-        let mut waiting =
-            self.trees.values_mut().filter(|watched| watched.closing == Closing::HandedOut).peekable();
+        let mut waiting = self.trees.values_mut().filter(|watched| watched.waits_for_disk()).peekable();
         if waiting.peek().is_some() && self.kernel.is_short_of_slots() {
             waiting.for_each(|watched| watched.closing = Closing::Stored);
         }
@@ -89,7 +113,7 @@ impl<K: Targets> Watcher<K> {
 
     /// As [`Self::stored`], for every workload but those that are known.
     pub fn stored_all_but(&mut self, is_known: &dyn Fn(&WorkloadId) -> bool) {
-        for watched in self.trees.values_mut().filter(|watched| watched.closing == Closing::HandedOut) {
+        for watched in self.trees.values_mut().filter(|watched| watched.waits_for_disk()) {
             if !is_known(&watched.home.workload) {
                 watched.closing = Closing::Stored;
             }
@@ -120,7 +144,6 @@ impl<K: Targets> Watcher<K> {
         for (tree, observed) in self.recorder.harvest(learned, is_wanted) {
             news.insert(tree);
             if let Some(watched) = self.trees.get_mut(&tree) {
-                watched.told.news = true;
                 deltas.of(&watched.home, *until(&mut watched.told)).add(observed);
             }
         }
@@ -130,17 +153,13 @@ impl<K: Targets> Watcher<K> {
     /// Makes workloads of programs that have lived long enough.
     fn promote(&mut self, now: Timestamp) {
         let shortest = self.discovery.shortest_life;
-        let mut alerts = Vec::new();
         for (id, watched) in self.trees.iter_mut().filter(|(_, watched)| !watched.is_workload) {
             let Some(tree) = self.recorder.tree(*id) else { continue };
             let is_temporary = watched.wanted == Wanted::ByKind && is_temporary(&tree.build.path);
             let age = tree.life.started().until(watched.ended.map_or(now, |end| end.time));
             if age >= shortest && !is_temporary {
-                alerts.extend(watched.promote());
+                self.passed.extend(watched.promote());
             }
-        }
-        for alert in alerts {
-            self.alert(alert);
         }
     }
 
@@ -166,10 +185,7 @@ impl<K: Targets> Watcher<K> {
             if tree.role == Role::Main && watched.is_workload {
                 let is_begun = has_ended || tree.life.phase(now) != Phase::Startup;
                 starts = watched.starts(is_begun, lost);
-                let was_asked =
-                    tree.life.asked_to_end().is_some() || watched.ended.is_some_and(|end| end.is_by_request);
-                let is_ours = watched.told.news && !watched.is_dismissed;
-                starts.shutdowns = u64::from(has_ended && was_asked && is_ours);
+                starts.shutdowns = watched.shutdowns(tree.life.asked_to_end().is_some());
             }
             if starts != Starts::default() {
                 deltas.of(&watched.home, watched.told.counts).starts.add(starts);
@@ -191,6 +207,16 @@ impl Watched {
         self.told.start = true;
         let is_whole = self.is_whole && lost == self.lost_before;
         Starts { whole: is_whole.into(), partial: (!is_whole).into(), shutdowns: 0 }
+    }
+
+    /// The end, if it was asked for and has not been told of. One that came after the events were read shows in the
+    /// counters first: who asked for it is known at the next poll.
+    fn shutdowns(&mut self, was_asked: bool) -> u64 {
+        let was_asked = was_asked || self.ended.is_some_and(|end| end.is_by_request);
+        let is_ending = matches!(self.closing, Closing::Ended | Closing::Counted);
+        let is_due = is_ending && was_asked && !self.is_dismissed && !self.told.shutdown;
+        self.told.shutdown |= is_due;
+        is_due.into()
     }
 }
 

@@ -1,15 +1,12 @@
 //! What the watcher knows of a process tree beside what is counted of it.
 
 use std::collections::BTreeSet;
+use std::mem;
 
-use super::Alert;
 use crate::collect::discovery::Wanted;
 use crate::collect::workload::Home;
 use crate::kernel::Slot;
-use crate::model::Timestamp;
-
-/// Alerts that are kept of a tree that is no workload's yet; its counts tell of more.
-const MOST_WITHHELD: usize = 16;
+use crate::model::{Timestamp, ToldOf, WorkloadId};
 
 /// A tree of processes that is counted.
 #[derive(Debug)]
@@ -32,7 +29,8 @@ pub(super) struct Watched {
     pub(super) closing: Closing,
     /// Slots that hold nothing of it, but that the kernel side knows it by.
     pub(super) kept: BTreeSet<Slot>,
-    withheld: Vec<Alert>,
+    /// As whose calls were told of before it was a workload.
+    told_as: BTreeSet<WorkloadId>,
 }
 
 /// How a tree's first process ended.
@@ -48,8 +46,8 @@ pub(super) struct End {
 pub(super) struct Told {
     /// Its start.
     pub(super) start: bool,
-    /// Anything, by this daemon: else a former one may have told of its end.
-    pub(super) news: bool,
+    /// That it ended because it was asked to.
+    pub(super) shutdown: bool,
     /// Its counts, up to this time; nothing if only a former daemon knows.
     pub(super) counts: Option<Timestamp>,
     /// Its learned arguments, likewise.
@@ -67,8 +65,26 @@ pub(super) enum Closing {
     Counted,
     /// The learned arguments are handed out too.
     HandedOut,
+    /// All that is on its way to the disk.
+    BeingStored,
     /// All that is on disk.
     Stored,
+}
+
+impl Told {
+    /// As a ledger has it.
+    pub(super) fn of(self) -> ToldOf {
+        match self {
+            Self { shutdown: true, .. } => ToldOf::Shutdown,
+            Self { start: true, .. } => ToldOf::Start,
+            _ => ToldOf::Nothing,
+        }
+    }
+
+    /// Nothing of a tree that is counted since then.
+    fn nothing(began: Option<Timestamp>) -> Self {
+        Self { start: false, shutdown: false, counts: began, arguments: began }
+    }
 }
 
 impl Watched {
@@ -87,20 +103,19 @@ impl Watched {
             is_whole,
             lost_before,
             is_workload,
-            told: Told { start: false, news: true, counts: Some(began), arguments: Some(began) },
+            told: Told::nothing(Some(began)),
             began,
             ended: None,
             is_dismissed: false,
             closing: Closing::Alive,
             kept: BTreeSet::new(),
-            withheld: Vec::new(),
+            told_as: BTreeSet::new(),
         }
     }
 
     /// Forgets that anything was told of it.
     pub(super) fn tell_again(&mut self) {
-        let began = Some(self.began);
-        self.told = Told { start: false, news: true, counts: began, arguments: began };
+        self.told = Told::nothing(Some(self.began));
         // A tree that is over goes through its end once more.
         self.closing = self.closing.min(Closing::Ended);
     }
@@ -116,25 +131,35 @@ impl Watched {
         };
     }
 
+    /// Whether nothing but the disk is waited for.
+    pub(super) fn waits_for_disk(&self) -> bool {
+        matches!(self.closing, Closing::HandedOut | Closing::BeingStored)
+    }
+
     /// Whether its slots may be another's.
     pub(super) fn is_over(&self) -> bool {
         self.closing >= if self.is_workload { Closing::Stored } else { Closing::Counted }
     }
 
-    /// Keeps an alert until it is clear whether this is a workload; gives it back if it is.
-    pub(super) fn withhold(&mut self, alert: Alert) -> Option<Alert> {
-        if self.is_workload {
-            return Some(alert);
+    /// Notes that a call of it is told of; says whether it is a workload's.
+    pub(super) fn alerted(&mut self) -> bool {
+        if !self.is_workload {
+            self.told_as.insert(self.home.workload.clone());
         }
-        if self.withheld.len() < MOST_WITHHELD {
-            self.withheld.push(alert);
-        }
-        None
+        self.is_workload
     }
 
-    /// Makes it a part of its workload for good; gives back what was kept.
-    pub(super) fn promote(&mut self) -> Vec<Alert> {
+    /// Makes it a part of its workload for good; gives the ids that its calls were told of under and that are not
+    /// its own.
+    pub(super) fn promote(&mut self) -> BTreeSet<WorkloadId> {
         self.is_workload = true;
-        std::mem::take(&mut self.withheld)
+        let mut others = mem::take(&mut self.told_as);
+        others.remove(&self.home.workload);
+        others
+    }
+
+    /// The ids that its calls were told of under, if it is over and was no workload.
+    pub(super) fn into_passed(self) -> BTreeSet<WorkloadId> {
+        self.told_as
     }
 }

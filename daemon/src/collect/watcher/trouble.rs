@@ -1,10 +1,10 @@
 //! What failed, and what was lost by it: each part for itself, and the others go on.
 
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::mem;
 
 use crate::collect::error::Error;
+use crate::model::{Losses, chain};
 
 /// Failures that are told of between two polls; the rest is a number.
 const MOST_FAILURES: usize = 32;
@@ -32,14 +32,16 @@ impl Trouble {
             self.untold += 1;
             return;
         }
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
+        let text = chain(error);
         if !self.failures.contains(&text) {
             self.failures.push(text);
+        }
+    }
+
+    /// Takes in of how many stacks nobody could say who called, so far.
+    pub(super) fn note_unnamed(&mut self, stacks: u64) {
+        if stacks > 0 {
+            self.own.insert("stacks_unnamed", stacks);
         }
     }
 
@@ -49,9 +51,11 @@ impl Trouble {
         self.kernel.get("ring_full") > before.get("ring_full")
     }
 
-    /// Everything that was lost so far and may be a part of a start. Too many argument values are none.
+    /// Everything that was lost so far and may be a part of a start. Too many argument values are none, nor are
+    /// stacks.
     pub(super) fn total(&self) -> u64 {
-        let kernel = self.kernel.iter().filter(|(reason, _)| **reason != "arguments_full");
+        let counted = |reason: &str| reason != "arguments_full" && Losses::may_hide_calls(reason);
+        let kernel = self.kernel.iter().filter(|(reason, _)| counted(reason));
         kernel.map(|(_, count)| *count).sum()
     }
 

@@ -15,7 +15,13 @@ pub struct Thresholds {
     rules: Vec<Rule>,
     /// By rule, as a place in `rules`, and workload.
     windows: BTreeMap<(usize, WorkloadId), Window>,
+    /// Those that are no workloads so far but broke a rule, and when they last did.
+    strangers: BTreeMap<WorkloadId, Timestamp>,
 }
+
+/// Strangers whose windows are kept. There may be one for every program that is ever executed; the one that broke no
+/// rule for the longest time makes room, and may be told of again.
+const MOST_STRANGERS: usize = 256;
 
 /// A workload made more of a rule's calls than it tolerates.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +47,7 @@ pub struct Violation {
 impl Thresholds {
     /// Nothing counted yet.
     pub const fn new(rules: Vec<Rule>, arch: Arch) -> Self {
-        Self { arch, rules, windows: BTreeMap::new() }
+        Self { arch, rules, windows: BTreeMap::new(), strangers: BTreeMap::new() }
     }
 
     /// The rules.
@@ -69,6 +75,7 @@ impl Thresholds {
     /// Takes in what targets of one workload did from `since` to `now`. Over a longer time than a rule's, as
     /// after the daemon was down, the calls are taken as spread evenly.
     pub fn sample(&mut self, since: Timestamp, now: Timestamp, delta: &Delta) -> Vec<Violation> {
+        self.strangers.remove(&delta.workload);
         let mut violations = Vec::new();
         for (place, rule) in self.rules.iter().enumerate() {
             let counts = counts(self.arch, rule, delta);
@@ -110,6 +117,37 @@ impl Thresholds {
         violations
     }
 
+    /// As [`Self::alert`], by a program that is no workload so far: its counters are read when it is one, if ever.
+    pub fn alert_of_stranger(
+        &mut self,
+        time: Timestamp,
+        program: &WorkloadId,
+        nr: SyscallNr,
+        arguments: [u64; 6],
+    ) -> Vec<Violation> {
+        let violations = self.alert(time, program, nr, arguments);
+        if !violations.is_empty() {
+            self.strangers.insert(program.clone(), time);
+        }
+        if self.strangers.len() > MOST_STRANGERS
+            && let Some((oldest, _)) = self.strangers.iter().min_by_key(|(_, time)| **time)
+        {
+            self.forget(&oldest.clone());
+        }
+        violations
+    }
+
+    /// Whether this is no workload so far, and broke a rule.
+    pub fn is_stranger(&self, program: &WorkloadId) -> bool {
+        self.strangers.contains_key(program)
+    }
+
+    /// The counters of a program that was told of will not be read: it ended before it was a workload.
+    pub fn stranger_passed(&mut self, program: &WorkloadId) {
+        let its = self.windows.iter_mut().filter(|((_, id), _)| id == program);
+        its.for_each(|(_, window)| window.expect_no_more());
+    }
+
     /// Reports that became due: of two calls that pass a threshold in one window, the second is reported in the
     /// next. Drops what is over. Called once a poll.
     pub fn tick(&mut self, now: Timestamp) -> Vec<Violation> {
@@ -126,6 +164,7 @@ impl Thresholds {
     /// Drops what is known of a workload that was forgotten.
     pub fn forget(&mut self, workload: &WorkloadId) {
         self.windows.retain(|(_, id), _| id != workload);
+        self.strangers.remove(workload);
     }
 
     #[cfg(test)]

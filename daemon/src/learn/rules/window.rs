@@ -80,6 +80,11 @@ impl Window {
         self.calls.entry(nr).or_default().ahead += 1;
     }
 
+    /// What the kernel told of ahead will not be counted.
+    pub(super) fn expect_no_more(&mut self) {
+        self.calls.values_mut().for_each(|call| call.ahead = 0);
+    }
+
     /// The report that is due, at most one in a window: the call, and how often it was made since its last one.
     pub(super) fn report(&mut self, now: Timestamp, per: Duration) -> Option<(SyscallNr, u64)> {
         self.roll(now, per);

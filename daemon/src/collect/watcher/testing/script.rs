@@ -2,10 +2,12 @@
 
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::File;
+use std::io::Write as _;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
+use crate::golang::GoLayout;
 use crate::kernel::{
     ArgumentCount, CountRow, Error, FileKey, Happening, ProgramRuns, Slot, SlotState, Source, Targets,
     UsedSlot, Verdict,
@@ -20,7 +22,8 @@ const OWN: u16 = 500;
 pub(crate) struct Script {
     state: Rc<RefCell<State>>,
     epoch: String,
-    fd: Rc<File>,
+    /// The kernel side's end, and ours: it is readable when we say so.
+    fd: Rc<(UnixStream, UnixStream)>,
 }
 
 #[derive(Default)]
@@ -43,8 +46,13 @@ pub(crate) struct State {
     pub(crate) files: BTreeMap<Slot, FileKey>,
     pub(crate) arguments_lost: Vec<Slot>,
     pub(crate) is_short_of_slots: bool,
+    /// What happens between a look at a process and its being put into a slot, or right after that.
+    pub(crate) before_track: BTreeMap<u32, Meanwhile>,
+    pub(crate) after_track: BTreeMap<u32, Meanwhile>,
     generations: BTreeMap<Slot, u64>,
 }
+
+type Meanwhile = Box<dyn FnOnce(&Script)>;
 
 pub(crate) fn slot(number: u16) -> Slot {
     Slot::new(number).unwrap()
@@ -61,8 +69,9 @@ pub(crate) fn time(seconds: u64) -> Timestamp {
 
 impl Script {
     pub(crate) fn new(epoch: &str) -> Self {
-        let fd = Rc::new(File::open("/dev/null").unwrap());
-        Self { state: Rc::default(), epoch: epoch.into(), fd }
+        let fd = UnixStream::pair().unwrap();
+        fd.1.set_nonblocking(true).unwrap();
+        Self { state: Rc::default(), epoch: epoch.into(), fd: Rc::new(fd) }
     }
 
     /// The same kernel side, loaded anew under another name.
@@ -134,8 +143,11 @@ impl Script {
         self.state().rows.entry(slot).or_default().add(number(nr), count);
     }
 
+    /// Something that should not wait for the next poll.
     pub(crate) fn event(&self, happening: Happening) {
         self.state().events.push_back(happening);
+        // A pair that is full is readable.
+        let _ = (&self.fd.1).write(&[1]);
     }
 
     fn enter(&self, pid: u32, slot: Slot, root: Slot) {
@@ -163,7 +175,7 @@ pub(crate) fn key(inode: u64) -> FileKey {
 
 impl AsFd for Script {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.fd.0.as_fd()
     }
 }
 
@@ -216,8 +228,16 @@ impl Targets for Script {
     }
 
     fn track(&mut self, tgid: u32, slot: Slot) {
+        let before = Script::state(self).before_track.remove(&tgid);
+        if let Some(happens) = before {
+            happens(self);
+        }
         if self.slot_of(tgid).is_none() {
             self.enter(tgid, slot, slot);
+        }
+        let after = Script::state(self).after_track.remove(&tgid);
+        if let Some(happens) = after {
+            happens(self);
         }
     }
 
@@ -236,8 +256,12 @@ impl Targets for Script {
     }
 
     fn used_slots(&self) -> Vec<UsedSlot> {
-        Script::state(self).used.values().copied().collect()
+        let state = Script::state(self);
+        let is_used = |slot: &Slot| state.states.get(slot).is_some_and(|counts| counts.processes > 0);
+        state.used.values().filter(|used| is_used(&used.slot)).copied().collect()
     }
+
+    fn describe_go(&mut self, _: Slot, _: GoLayout) {}
 
     fn is_short_of_slots(&self) -> bool {
         Script::state(self).is_short_of_slots

@@ -1,6 +1,6 @@
 use super::*;
 use crate::kernel::ArgumentCount;
-use crate::model::Arguments;
+use crate::model::{Arguments, Starts};
 
 /// Check the order in which an ended tree's slots are let go of: a last sample, a poll of quarantine, the
 /// arguments, the disk, and then only.
@@ -34,6 +34,42 @@ fn slots_are_given_back_last() {
     assert_eq!(watcher.ledger(&app).accounts, []);
 }
 
+/// Check that a write that began earlier covers nothing that was handed out while it was under way: neither a tree
+/// that ended meanwhile, nor one that told of more.
+#[test]
+fn a_write_under_way_covers_what_was_before_it() {
+    let world = World::new();
+    let program = world.go("app");
+    let mut watcher = world.watch(Discovery::default());
+    let app = id("systemd:app.service");
+    for number in [1, 2, 3] {
+        world.starts(9 + u32::from(number), number, &program, UNIT, time(1));
+    }
+    watcher.take_events();
+    world.ends(10, time(1));
+    world.ends(11, time(1));
+    poll(&mut watcher, 2);
+    poll(&mut watcher, 3);
+    watcher.learn_arguments().unwrap();
+    watcher.storing_begins(&app);
+    world.script.fork_into(13, slot(2));
+    world.script.call(slot(2), 1, 1);
+    world.ends(12, time(4));
+    for now in [4, 5, 6] {
+        poll(&mut watcher, now);
+    }
+    watcher.learn_arguments().unwrap();
+    watcher.storing_ended(&app);
+    poll(&mut watcher, 7);
+    assert_eq!(world.script.state().given_back, [slot(1)]);
+    // A write that failed is followed by one that holds the same and more.
+    watcher.storing_begins(&app);
+    watcher.storing_begins(&app);
+    watcher.storing_ended(&app);
+    poll(&mut watcher, 8);
+    assert_eq!(world.script.state().given_back, [slot(1), slot(2), slot(3)]);
+}
+
 /// Check that a call that came late into the counters is handed out before its slot is given back.
 #[test]
 fn a_late_count_is_not_lost() {
@@ -42,7 +78,7 @@ fn a_late_count_is_not_lost() {
     let mut watcher = world.watch(Discovery::default());
     let app = id("systemd:app.service");
     world.starts(10, 1, &program, UNIT, time(1));
-    watcher.take_events(time(1));
+    watcher.take_events();
     world.ends(10, time(1));
     poll(&mut watcher, 2);
     poll(&mut watcher, 3);
@@ -52,6 +88,27 @@ fn a_late_count_is_not_lost() {
     watcher.stored(&app);
     assert_eq!(count(poll(&mut watcher, 4).only(), 1), 2);
     assert_eq!(world.script.state().given_back, []);
+}
+
+/// Check that a program that was asked to end between a poll's look at the events and its look at the counters ended
+/// because it was asked to, once.
+#[test]
+fn an_end_before_its_event_is_a_shutdown() {
+    let world = World::new();
+    let program = world.go("app");
+    let mut watcher = world.watch(Discovery::default());
+    world.starts(10, 1, &program, UNIT, time(1));
+    poll(&mut watcher, 2);
+    world.script.signal(10, slot(2), time(3));
+    world.script.call(slot(2), 231, 1);
+    world.ends(10, time(3));
+    let late = std::mem::take(&mut world.script.state().events);
+    assert_eq!(poll(&mut watcher, 3).only().starts, Starts { whole: 1, ..Starts::default() });
+    world.script.state().events = late;
+    let found = poll(&mut watcher, 4);
+    assert_eq!(found.only().starts, Starts { shutdowns: 1, ..Starts::default() });
+    assert_eq!(count(found.only(), 231), 1);
+    assert_eq!(poll(&mut watcher, 5).deltas, []);
 }
 
 /// Check that a process that gets an ended one's id is another target in another slot.

@@ -1,11 +1,20 @@
+use std::fs;
+
 use super::*;
-use crate::collect::watcher::testing::Script;
-use crate::kernel::{FileKey, Verdict};
-use crate::model::Role;
+use crate::collect::watcher::testing::{Script, inode};
+use crate::golang::GoLayout;
+use crate::kernel::{FileKey, Happening, Verdict};
+use crate::model::{GoBuild, Role, Timestamp};
 
 fn verdict(script: &Script, program: &str) -> Option<Verdict> {
-    let inode = std::os::unix::fs::MetadataExt::ino(&std::fs::metadata(program).unwrap());
+    let inode = inode(program);
     script.state().verdicts.get(&FileKey { inode, ..FileKey::default() }).copied()
+}
+
+/// Where the programs of these tests keep their goroutines.
+fn layout() -> GoLayout {
+    let toolchain = "go1.27.3".to_owned();
+    GoLayout::of(&GoBuild { toolchain, path: None, module: None, cgo: None }).unwrap()
 }
 
 /// Check that Go programs are found as they start, and the kernel told of both kinds of files.
@@ -20,7 +29,7 @@ fn go_programs_are_decided_by_their_file() {
     let first = poll(&mut watcher, 2);
     assert_eq!(count(first.only(), 0), 5);
     assert_eq!(first.only().roles[0].build.go.as_ref().unwrap().toolchain, "go1.27.3");
-    assert_eq!(verdict(&world.script, &go), Some(Verdict::Target));
+    assert_eq!(verdict(&world.script, &go), Some(Verdict::GoTarget(layout())));
     assert_eq!(verdict(&world.script, &other), Some(Verdict::Ignored));
     assert_eq!(world.script.state().processes.get(&11), None, "it is still counted");
     assert_eq!(world.script.state().given_back, [], "given back without a poll between");
@@ -45,11 +54,11 @@ fn groups_leave_no_verdict() {
 #[test]
 fn every_selector_finds_old_and_new() {
     let container = "0123456789abcdef".repeat(4);
-    let group = format!("/work/{container}");
+    let group = format!("/batch/{container}");
     for (select, discovery) in [
         ("go", Discovery::default()),
         ("executables", Discovery { executables: vec![pattern("*/app")], ..nothing() }),
-        ("cgroups", Discovery { cgroups: vec!["/work".into()], ..nothing() }),
+        ("cgroups", Discovery { cgroups: vec!["/batch".into()], ..nothing() }),
         ("containers", Discovery { containers: vec![container[..12].into()], ..nothing() }),
     ] {
         let world = World::new();
@@ -108,7 +117,7 @@ fn a_launcher_becomes_its_program() {
     let (app, runc) = (world.go("app"), world.go("copy-of-runc"));
     let mut watcher = world.watch(Discovery::default());
     world.starts(11, 1, &runc, UNIT, time(1));
-    world.script.exec_again(11, slot(2), super::super::testing::inode(&app), &app, time(1));
+    world.script.exec_again(11, slot(2), inode(&app), &app, time(1));
     world.runs(11, 1, &app, UNIT, 900_000);
     world.is_called(11, "runc\0init\0");
     // Both events wait; at the second one the process is the program.
@@ -193,13 +202,13 @@ fn paths_of_others_leave_no_verdict() {
     let excluding = Discovery { exclude: vec![pattern("*/app")], ..Discovery::default() };
     let naming = Discovery { executables: vec![pattern("*/app")], ..nothing() };
     for (discovery, here, targets) in
-        [(excluding, Some(Verdict::Ignored), 0), (naming, Some(Verdict::Target), 2)]
+        [(excluding, Some(Verdict::Ignored), 0), (naming, Some(Verdict::GoTarget(layout())), 2)]
     {
         let script = Script::new("another");
         let mut watcher = world.watch_on(script.clone(), discovery, Vec::new(), time(0));
         for (pid, slot_of, path, expected) in [(10, 1, elsewhere, None), (11, 2, app.as_str(), here)] {
             world.runs(pid, 1, path, UNIT, 100);
-            script.exec(pid, slot(slot_of), super::super::testing::inode(&app), path, time(1));
+            script.exec(pid, slot(slot_of), inode(&app), path, time(1));
             poll(&mut watcher, 2);
             assert_eq!(verdict(&script, &app), expected, "{path}");
         }
@@ -214,10 +223,51 @@ fn paths_of_others_leave_no_verdict() {
 fn damaged_files_leave_no_verdict() {
     let world = World::new();
     let damaged = world.other("damaged");
-    std::fs::write(&damaged, &std::fs::read(&damaged).unwrap()[..60]).unwrap();
+    fs::write(&damaged, &fs::read(&damaged).unwrap()[..60]).unwrap();
     let mut watcher = world.watch(Discovery::default());
     world.starts(10, 1, &damaged, UNIT, time(1));
     let found = watcher.poll(time(2)).unwrap();
     assert_eq!((found.losses["unparsable"], found.failures.len()), (1, 1), "{:?}", found.failures);
     assert_eq!((verdict(&world.script, &damaged), watcher.targets().len()), (None, 0));
+}
+
+/// Check that a process that ended before anyone could look is meant by the group that it was in, that the groups are
+/// not looked through for each, and that who can't be told for that is counted.
+#[test]
+fn who_has_ended_is_decided_by_its_group() {
+    let world = World::new();
+    let tool = world.other("tool");
+    let place = |group: &str| world.path("unified").join(group);
+    fs::create_dir_all(place("system.slice/app.service")).unwrap();
+    fs::create_dir_all(world.path("proc/self")).unwrap();
+    let mounts = format!("none {} cgroup2 rw 0 0\n", world.path("unified").display());
+    fs::write(world.path("proc/self/mounts"), mounts).unwrap();
+    let mut watcher = world.watch(Discovery { units: vec![pattern("app*.service")], ..nothing() });
+    world.starts(9, 9, &tool, "/", time(1));
+    let ran = |pid: u16, group: &str, at| {
+        world.script.exec(pid.into(), slot(pid), inode(&tool), &tool, at);
+        let mut state = world.script.state();
+        let Some(Happening::Exec { group: number, .. }) = state.events.back_mut() else { panic!() };
+        *number = inode(place(group).to_str().unwrap());
+        drop(state);
+        world.script.exit(pid.into(), at);
+        world.script.call(slot(pid), 0, u64::from(pid));
+    };
+    ran(10, "system.slice/app.service", time(2));
+    let found = poll(&mut watcher, 2);
+    assert_eq!((&found.only().workload, count(found.only(), 0)), (&id("systemd:app.service"), 10));
+    fs::create_dir(place("app2.service")).unwrap();
+    ran(11, "app2.service", Timestamp::from_unix_nanos(time(2).unix_nanos() + 1));
+    let found = poll(&mut watcher, 3);
+    assert!(found.deltas.iter().all(|delta| delta.roles.is_empty()), "{:?}", found.deltas);
+    assert_eq!(found.losses["undecided"], 1);
+    ran(12, "app2.service", time(4));
+    let found = poll(&mut watcher, 5);
+    assert!(
+        found
+            .deltas
+            .iter()
+            .any(|delta| delta.workload == id("systemd:app2.service") && count(delta, 0) == 12)
+    );
+    assert_eq!(found.losses["undecided"], 1);
 }

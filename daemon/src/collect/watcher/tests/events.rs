@@ -1,4 +1,5 @@
 use super::*;
+use crate::collect::watcher::testing::inode;
 use crate::kernel::Happening;
 use crate::model::{PhaseCounts, Role};
 
@@ -18,26 +19,74 @@ fn alerts_name_their_workload() {
     world.starts(10, 1, &program, UNIT, time(1));
     world.script.event(alert(1, 2));
     world.script.event(alert(7, 2));
-    let events = watcher.take_events(time(2));
+    let events = watcher.take_events();
     assert!(events.all_taken);
     assert_eq!(events.alerts.len(), 1);
     let found = &events.alerts[0];
     assert_eq!((&found.workload, &found.role), (&id("systemd:app.service"), &Role::Main));
     assert_eq!((found.time, found.nr, found.arguments[0]), (time(2), number(101), 16));
-    assert_eq!(watcher.take_events(time(3)).alerts, []);
+    assert_eq!(watcher.take_events().alerts, []);
 }
 
-/// Check that the alerts of a program that is no workload yet wait until it is one.
+/// Check that the alerts of a program that is no workload yet are told of at once, once, and that they are its own
+/// when it is one.
 #[test]
-fn alerts_wait_for_their_workload() {
+fn alerts_do_not_wait_for_a_workload() {
     let world = World::new();
     let program = world.go("app");
     let mut watcher = world.watch(Discovery::default());
     world.starts(10, 1, &program, "/", time(1));
     world.script.event(alert(1, 2));
-    assert_eq!(watcher.take_events(time(2)).alerts, []);
-    poll(&mut watcher, 62);
-    assert_eq!(watcher.take_events(time(62)).alerts.len(), 1);
+    let alerts = watcher.take_events().alerts;
+    let told: Vec<_> = alerts.iter().map(|told| (told.workload.to_string(), told.is_workload)).collect();
+    assert_eq!(told, [(format!("exe:{program}"), false)]);
+    let grown = poll(&mut watcher, 62);
+    assert_eq!((grown.deltas.len(), grown.passed), (1, [].into()));
+    assert_eq!(watcher.take_events().alerts, []);
+    world.script.event(alert(1, 63));
+    assert!(watcher.take_events().alerts[0].is_workload);
+}
+
+/// Check that the alerts of a program that will be no workload are told of, and that it is said when it is over: as
+/// it ends, and as it executes another in its own place.
+#[test]
+fn alerts_need_no_workload() {
+    let world = World::new();
+    let (short, built) = (world.go("short"), world.go("go-build1/b001/exe/main"));
+    let (wrapper, service) = (world.go("wrapper"), world.go("service"));
+    let mut watcher = world.watch(Discovery::default());
+    for (pid, slot_of, program) in [(10, 1, &short), (11, 2, &built), (12, 3, &wrapper)] {
+        world.starts(pid, slot_of, program, "/", time(1));
+        world.script.event(alert(slot_of, 2));
+    }
+    let told = watcher.take_events().alerts.into_iter().map(|told| (told.workload, told.is_workload));
+    let ids = [&short, &built, &wrapper].map(|program| id(&format!("exe:{program}")));
+    assert_eq!(told.collect::<Vec<_>>(), ids.clone().map(|id| (id, false)));
+    world.ends(10, time(3));
+    world.runs(12, 1, &service, "/", 900_012);
+    world.script.exec_again(12, slot(4), inode(&service), &service, time(3));
+    assert_eq!(poll(&mut watcher, 4).passed, [].into(), "it may still be counted");
+    assert_eq!(poll(&mut watcher, 5).passed, [ids[0].clone()].into());
+    let grown = poll(&mut watcher, 100);
+    assert_eq!(grown.only().workload, id(&format!("exe:{service}")));
+    assert_eq!(grown.passed, [ids[2].clone()].into());
+    world.ends(11, time(101));
+    assert_eq!(poll(&mut watcher, 102).passed_over, 1);
+    let last = poll(&mut watcher, 103);
+    assert_eq!((last.passed, last.passed_over), ([ids[1].clone()].into(), 2));
+}
+
+/// Check that programs that make no workload leave the slots to others where those are short.
+#[test]
+fn temporary_programs_take_no_slot_from_others() {
+    let world = World::new();
+    let (built, running) = (world.go("go-build1/b001/exe/main"), world.go("go-build2/b001/exe/main"));
+    world.script.state().is_short_of_slots = true;
+    world.runs(20, 1, &running, "/", 100);
+    let mut watcher = world.watch(Discovery::default());
+    world.starts(10, 1, &built, "/", time(1));
+    assert_eq!(poll(&mut watcher, 2).passed_over, 2);
+    assert_eq!(world.script.state().processes, [].into());
 }
 
 /// Check that a fork storm lets others have a turn.
@@ -48,8 +97,8 @@ fn turns_are_bounded() {
     for _ in 0..5000 {
         world.script.event(alert(7, 1));
     }
-    assert!(!watcher.take_events(time(1)).all_taken);
-    assert!(watcher.take_events(time(1)).all_taken);
+    assert!(!watcher.take_events().all_taken);
+    assert!(watcher.take_events().all_taken);
 }
 
 /// Check that counts are in the phase that they were made in, also when they are read late.
@@ -77,7 +126,9 @@ fn phases_are_kept() {
 /// Check that a start is whole only if nothing was lost until it was over.
 #[test]
 fn a_loss_makes_a_start_partial() {
-    for (loss, expected) in [(None, (1, 0)), (Some("ring_full"), (0, 1)), (Some("arguments_full"), (1, 0))] {
+    let losses = [("arguments_full", (1, 0)), ("stacks_full", (1, 0)), ("ring_full", (0, 1))];
+    let losses = losses.map(|(loss, expected)| (Some(loss), expected));
+    for (loss, expected) in [(None, (1, 0))].into_iter().chain(losses) {
         let world = World::new();
         let program = world.go("app");
         let mut watcher = world.watch(Discovery::default());

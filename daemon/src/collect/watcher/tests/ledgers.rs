@@ -67,6 +67,33 @@ fn an_end_that_nobody_saw_is_counted() {
     assert_eq!(poll(&mut again, 63).deltas, [], "an end was told of twice");
 }
 
+/// Check that an end that was told of is not told of again when the next daemon learns more of it, and that a start is
+/// told of though the daemon that saw it was killed before it was over.
+#[test]
+fn starts_and_ends_are_told_once() {
+    let (world, ledger) = counted();
+    world.script.signal(10, slot(2), time(20));
+    world.script.call(slot(2), 231, 1);
+    world.ends(10, time(21));
+    let mut watcher = restart(&world, ledger);
+    assert_eq!(poll(&mut watcher, 61).only().starts.shutdowns, 1);
+    let told = watcher.ledger(&id(APP));
+    world.script.call(slot(2), 3, 1);
+    let mut again = restart(&world, told);
+    let found = poll(&mut again, 63);
+    assert_eq!((count(found.only(), 3), found.only().starts), (1, Starts::default()));
+
+    let world = World::new();
+    let program = world.go("app");
+    let mut watcher = world.watch(Discovery::default());
+    world.starts(10, 1, &program, UNIT, time(1));
+    world.script.call(slot(1), 0, 10);
+    poll(&mut watcher, 2);
+    let untold = watcher.ledger(&id(APP));
+    let found = poll(&mut restart(&world, untold), 61);
+    assert_eq!(found.only().starts, Starts { whole: 1, ..Starts::default() });
+}
+
 /// Check that what started while no daemon ran is counted from its first call.
 #[test]
 fn a_start_that_nobody_saw_is_whole() {
@@ -127,4 +154,28 @@ fn unknown_slots_are_explained_or_lost() {
     assert_eq!(child.syscalls[&number(2)].counts.total(), 1);
     poll(&mut watcher, 62);
     assert_eq!(world.script.state().given_back, [slot(7), slot(8), slot(9)]);
+}
+
+/// Check that a tree stays one whose children ran when it was picked up: its slots are roots of their own.
+#[test]
+fn a_tree_that_was_picked_up_stays_one() {
+    let world = World::new();
+    let (app, tool) = (world.go("app"), world.other("tool"));
+    world.runs(20, 1, &app, UNIT, 100);
+    world.runs(21, 20, &tool, UNIT, 200);
+    let mut watcher = world.watch(Discovery::default());
+    poll(&mut watcher, 10);
+    let ledger = watcher.ledger(&id(APP));
+    let roots: Vec<u16> = ledger.accounts.iter().map(|account| account.root).collect();
+    assert_eq!(roots, [500, 501]);
+    let mut watcher = restart(&world, ledger.clone());
+    assert_eq!(poll(&mut watcher, 61).deltas, []);
+    assert_eq!(watcher.targets().len(), 1);
+    assert_eq!(watcher.ledger(&id(APP)), ledger);
+    world.ends(20, time(62));
+    poll(&mut watcher, 63);
+    assert_eq!(watcher.targets().len(), 1, "its child lives");
+    world.ends(21, time(64));
+    poll(&mut watcher, 65);
+    assert_eq!(watcher.targets(), []);
 }

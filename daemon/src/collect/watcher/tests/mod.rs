@@ -4,6 +4,7 @@ mod closing;
 mod discovery;
 mod events;
 mod ledgers;
+mod races;
 mod replicas;
 
 use std::time::Duration;
@@ -73,10 +74,12 @@ fn short_lives_are_passed_over() {
     let after = poll(&mut watcher, 12);
     assert_eq!(after.only().workload, id(&format!("exe:{program}")));
     assert_eq!(count(after.only(), 1), 7, "what was counted before is handed out");
-    assert_eq!((after.only().starts.whole, after.passed_over), (1, 1));
-    assert_eq!(poll(&mut watcher, 13).passed_over, 2);
-    poll(&mut watcher, 14);
-    assert_eq!(world.script.state().given_back, [slot(2), slot(1)]);
+    assert_eq!((after.only().starts.whole, after.passed_over), (1, 0));
+    world.ends(11, time(12));
+    assert_eq!(poll(&mut watcher, 13).passed_over, 1);
+    assert_eq!(poll(&mut watcher, 14).passed_over, 2);
+    poll(&mut watcher, 15);
+    assert_eq!(world.script.state().given_back, [slot(1), slot(2)]);
     assert!(watcher.ledger(&id(&format!("exe:{program}"))).accounts.len() == 1);
 }
 

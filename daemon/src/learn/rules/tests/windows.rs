@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::learn::testing::{at, go_build, id, nr, role, seen, values};
-use crate::model::{Delta, PhaseCounts, Role, Seen, Starts, Timestamp};
+use crate::model::{Delta, PhaseCounts, Role, Seen, Starts, Timestamp, WorkloadId};
 
 const ID: &str = "exe:/usr/bin/service";
 const PER: u64 = 60;
@@ -83,6 +83,50 @@ fn alerts_come_first() {
     // An alert that comes after its counter changes nothing.
     assert_eq!(tell(&mut thresholds, 70, "ptrace"), NONE);
     assert_eq!(tell(&mut thresholds, 70, "bpf"), NONE);
+}
+
+/// What the kernel tells at once of a program that is no workload.
+fn tell_of(thresholds: &mut Thresholds, second: u64, program: &WorkloadId) -> usize {
+    thresholds.alert_of_stranger(at(second), program, nr("ptrace"), [0; 6]).len()
+}
+
+/// Check that a program that is told of before it is a workload is not told of again as it becomes one, in whichever
+/// window, and that it is no stranger from then on.
+#[test]
+fn strangers_are_told_of_once() {
+    for second in [2, 200] {
+        let mut thresholds = thresholds(0, "\"ptrace\"");
+        assert_eq!((tell_of(&mut thresholds, 1, &id(ID)), tell_of(&mut thresholds, 2, &id(ID))), (1, 0));
+        assert!(thresholds.is_stranger(&id(ID)));
+        assert_eq!(poll(&mut thresholds, second, &[("ptrace", 1)]), []);
+        assert!(!thresholds.is_stranger(&id(ID)));
+        assert_eq!(poll(&mut thresholds, second + 100, &[("ptrace", 1)]), [(nr("ptrace"), 1)]);
+    }
+}
+
+/// Check that a program that is over before it is a workload masks no call of one of the same name, and leaves
+/// nothing behind after its window.
+#[test]
+fn strangers_leave_nothing_behind() {
+    let mut thresholds = thresholds(0, "\"ptrace\"");
+    assert_eq!(tell_of(&mut thresholds, 1, &id(ID)), 1);
+    thresholds.stranger_passed(&id(ID));
+    assert_eq!(thresholds.tick(at(100)), []);
+    assert_eq!(thresholds.windows().count(), 0);
+    assert_eq!(poll(&mut thresholds, 101, &[("ptrace", 1)]), [(nr("ptrace"), 1)]);
+}
+
+/// Check that strangers are bounded, and that the latest are told of once all the same.
+#[test]
+fn strangers_are_bounded() {
+    let mut thresholds = thresholds(0, "\"ptrace\"");
+    let program = |number: u64| id(&format!("exe:/srv/{number}"));
+    for number in 0..300 {
+        assert_eq!(tell_of(&mut thresholds, 1 + number / 100, &program(number)), 1);
+    }
+    assert_eq!(thresholds.windows().count(), 256);
+    assert_eq!(tell_of(&mut thresholds, 4, &program(299)), 0);
+    assert_eq!(tell_of(&mut thresholds, 4, &program(0)), 1, "it is told of, if twice");
 }
 
 /// Check that a rule with tolerance is not told of by the kernel.
