@@ -5,3 +5,4 @@ pub mod daemon;
 pub mod generations;
 pub mod profile;
 pub mod record;
+pub mod scan;

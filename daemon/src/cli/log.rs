@@ -31,7 +31,8 @@ pub(super) fn start(verbosity: Verbosity) {
     let events =
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).log_internal_errors(false);
     if is_journal() {
-        events.event_format(Journal).init();
+        // Escape sequences make a line a blob to the journal, which then can't be searched or shown.
+        events.with_ansi(false).event_format(Journal).init();
     } else {
         let ansi = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none();
         events.with_ansi(ansi).init();

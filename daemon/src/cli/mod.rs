@@ -5,9 +5,11 @@ mod config;
 mod daemon;
 mod exit;
 mod finding;
+mod inspect;
 mod log;
 mod profile;
 mod record;
+mod scan;
 mod status;
 mod unload;
 mod workload;
@@ -33,6 +35,7 @@ enum Command {
     /// Make, compare, check and convert profiles.
     #[command(subcommand)]
     Profile(profile::ProfileCommand),
+    Scan(scan::ScanArguments),
     Daemon(daemon::DaemonArguments),
     Status(status::StatusArguments),
     /// See the services that the daemon knows.
@@ -45,20 +48,29 @@ enum Command {
     /// Check the daemon's configuration.
     #[command(subcommand)]
     Config(config::ConfigCommand),
+    /// Read executables for a daemon: it starts this itself
+    #[command(name = crate::inspect::WORKER, hide = true)]
+    InspectWorker,
 }
 
 /// Runs a parsed command line. What goes wrong is printed to standard error.
 pub fn run(cli: Cli) -> ExitStatus {
-    let is_service = matches!(cli.command, Command::Daemon(_));
-    log::start(if is_service { log::Verbosity::Service } else { log::Verbosity::Warnings });
+    match cli.command {
+        // It has nowhere to write to.
+        Command::InspectWorker => {}
+        Command::Daemon(_) => log::start(log::Verbosity::Service),
+        _ => log::start(log::Verbosity::Warnings),
+    }
     match cli.command {
         Command::Record(arguments) => record::run(arguments),
         Command::Profile(command) => profile::run(command),
+        Command::Scan(arguments) => scan::run(&arguments),
         Command::Daemon(arguments) => daemon::run(arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Workload(command) => workload::run(command),
         Command::Finding(command) => finding::run(&command),
         Command::Unload(arguments) => unload::run(arguments),
         Command::Config(command) => config::run(command),
+        Command::InspectWorker => inspect::run(),
     }
 }

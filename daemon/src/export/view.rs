@@ -1,12 +1,13 @@
 //! What is shown, as plain values. The daemon makes a new part only for what changed, so that a view of many
 //! workloads costs what changed in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::kernel::ProgramRuns;
+use crate::learn::rules::Violation;
 use crate::model::{Host, Place, RoleObservations, Starts, SyscallNr, Target, Timestamp, WorkloadId};
 use crate::policy::{Condition, DefaultAction, Errno, Profile, Verdict};
 
@@ -22,17 +23,19 @@ pub struct View {
     /// What works, and what does not.
     pub health: Health,
     /// Every workload, by id.
-    pub workloads: BTreeMap<WorkloadId, Arc<WorkloadView>>,
+    pub workloads: Arc<BTreeMap<WorkloadId, Arc<WorkloadView>>>,
     /// Starts of programs that were seen when there were too many workloads already. It never falls.
     pub other: u64,
     /// The latest violations, newest last; bounded.
-    pub violations: Vec<ViolationView>,
+    pub violations: Arc<VecDeque<Violation>>,
+    /// Violations by programs that were no workloads then, by rule and call. They never fall.
+    pub violations_by_others: Arc<BTreeMap<(String, SyscallNr), u64>>,
     /// Profile files by the SHA-256 of their bytes, in hexadecimal: every generation that is kept.
     pub profiles: Arc<BTreeMap<String, PathBuf>>,
     /// What could not be counted, by reason.
     pub losses: BTreeMap<String, u64>,
-    /// The kernel side.
-    pub programs: Vec<ProgramRuns>,
+    /// The kernel side, as of a few seconds ago at the most.
+    pub programs: Arc<[ProgramRuns]>,
     /// Bytes that the kernel holds for it.
     pub kernel_memory_bytes: u64,
     /// Calls counted.
@@ -43,6 +46,30 @@ pub struct View {
     pub state_write_errors: u64,
     /// The last reload of the configuration.
     pub reload: Reload,
+}
+
+impl View {
+    /// Nothing was looked at yet.
+    pub fn empty(host: Host, started: Timestamp) -> Self {
+        Self {
+            time: started,
+            started,
+            host,
+            health: Health::default(),
+            workloads: Arc::default(),
+            other: 0,
+            violations: Arc::default(),
+            violations_by_others: Arc::default(),
+            profiles: Arc::default(),
+            losses: BTreeMap::new(),
+            programs: Arc::default(),
+            kernel_memory_bytes: 0,
+            counted: 0,
+            polls: Durations::default(),
+            state_write_errors: 0,
+            reload: Reload { is_successful: true, last_success: started },
+        }
+    }
 }
 
 /// What works, and what does not.
@@ -142,27 +169,6 @@ impl From<&Verdict> for RuleAction {
             Verdict::Errno(errno) => Self::Errno(*errno),
         }
     }
-}
-
-/// A rule that a workload broke.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ViolationView {
-    /// When it was noticed.
-    pub time: Timestamp,
-    /// Who.
-    pub workload: WorkloadId,
-    /// The rule's name.
-    pub rule: String,
-    /// The call.
-    pub syscall: SyscallNr,
-    /// How often in the rule's window, so far as known when it was noticed.
-    pub count: u64,
-    /// More than so many is a violation.
-    pub over: u64,
-    /// In so much time.
-    pub per: Duration,
-    /// What follows: `report`, `deny`, `narrow`.
-    pub then: &'static str,
 }
 
 /// How long something took, over its whole life: a histogram.

@@ -4,6 +4,7 @@
 
 mod document;
 mod folder;
+mod held;
 mod json;
 mod output;
 mod read;
@@ -11,6 +12,7 @@ mod write;
 
 pub use document::{Document, DocumentError, Position, check_document, locate};
 pub use folder::{NewFolder, create_folder, remove_folder, remove_unfinished};
+pub use held::Held;
 pub use json::{to_compact_json, to_json, unique_map};
 pub use output::Output;
 pub use read::{Input, MAX_FILE_BYTES, ReadError, read_bounded};

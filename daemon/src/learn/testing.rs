@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use crate::model::{
-    Account, Arch, Arguments, Baseline, Build, Gap, GoBuild, Host, Ledger, Linkage, Losses, PhaseCounts,
-    Role, RoleObservations, Seen, Starts, SyscallNr, Timestamp, Violated, WorkloadId,
+    Account, Arch, Arguments, Baseline, Build, Callers, Gap, GoBuild, Host, Ledger, Linkage, Losses,
+    PhaseCounts, Role, RoleObservations, Seen, Starts, SyscallNr, Timestamp, ToldOf, Violated, WorkloadId,
 };
 use crate::syscalls;
 
@@ -35,7 +35,7 @@ pub(crate) fn id(text: &str) -> WorkloadId {
 
 pub(crate) fn seen(steady: u64, time: Timestamp, arguments: Arguments) -> Seen {
     let counts = PhaseCounts::new(1, steady, 0);
-    Seen { counts, in_flight: false, first: time, last: time, arguments }
+    Seen { counts, in_flight: false, first: time, last: time, arguments, callers: Callers::default() }
 }
 
 pub(crate) fn values(all: &[(&[u64], u64)]) -> Arguments {
@@ -94,6 +94,7 @@ fn account() -> Account {
         root: 3,
         process: 4711,
         is_whole: true,
+        told: ToldOf::Start,
         started: at(0),
         asked_to_end: Some(at(9)),
         role: Role::Child("sh".into()),
@@ -132,7 +133,7 @@ pub(crate) fn any_role() -> impl Strategy<Value = RoleObservations> {
             let [startup, steady, shutdown] = counts.map(u64::from);
             let (first, last) = (Timestamp::from_unix_nanos(first), Timestamp::from_unix_nanos(last));
             let counts = PhaseCounts::new(startup, steady, shutdown);
-            (nr(name), Seen { counts, in_flight, first, last, arguments })
+            (nr(name), Seen { counts, in_flight, first, last, arguments, callers: Callers::default() })
         });
         seen.collect::<BTreeMap<_, _>>()
     });

@@ -1,6 +1,7 @@
 //! The API: documents, profiles, and who may ask.
 
 use std::fs;
+use std::sync::Arc;
 
 use seccinch::emit::{self, Engine, Logging};
 use seccinch::export::api::PATHS;
@@ -33,7 +34,7 @@ fn view(folder: &TempDir) -> View {
     let mut dead = workload("exe:/opt/ä b", &[]);
     dead.targets.clear();
     add(&mut view, dead);
-    view.violations.push(violation(WEB));
+    Arc::make_mut(&mut view.violations).push_back(violation(WEB));
     view
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use seccinch::export::metrics::{Budget, Exporter, Format, Served};
@@ -46,6 +47,7 @@ pub(crate) fn full() -> View {
         since: at(3),
         is_fatal: false,
     });
+    Arc::make_mut(&mut view.violations_by_others).insert(("no-ptrace".to_owned(), nr("ptrace")), 1);
     view
 }
 
@@ -93,6 +95,7 @@ fn every_family_is_there() {
     for line in [
         &format!("seccinch_syscalls_total{{{workload},syscall=\"read\"}} 1"),
         &format!("seccinch_violations_total{{{workload},syscall=\"ptrace\",rule=\"no-ptrace\"}} 2"),
+        "seccinch_violations_total{syscall=\"ptrace\",rule=\"no-ptrace\"} 1",
         &format!("seccinch_targets{{{workload}}} 1"),
         &format!("seccinch_baseline_last_new_syscall_timestamp_seconds{{{workload}}} 1795000001.0"),
         &format!("seccinch_profile_rule{{{workload},syscall=\"read\",action=\"allow\"}} 1"),
@@ -211,7 +214,7 @@ fn the_choice_is_stable() {
     assert_eq!(shown(&view), of(&["c", "d"]), "a restart costs no place");
     view.time = at(90 + 3601);
     assert_eq!(shown(&view), of(&["b", "c"]), "an hour later it does");
-    view.workloads.remove(&id("exe:/c"));
+    Arc::make_mut(&mut view.workloads).remove(&id("exe:/c"));
     assert_eq!(shown(&view), of(&["b", "e"]));
 }
 

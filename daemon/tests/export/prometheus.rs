@@ -209,7 +209,7 @@ fn refused(prometheus: &Prometheus) {
 fn what_is_not_exported_is_told() {
     let mut limited = full();
     // The other workload has no profile, and nothing to tell.
-    limited.workloads.retain(|id, _| id.to_string() == WEB);
+    std::sync::Arc::make_mut(&mut limited.workloads).retain(|id, _| id.to_string() == WEB);
     let limited = Server::start(limited);
     let prometheus = Prometheus::start(&[&limited]);
     let (code, _, said) = from(&prometheus.url(), MATCH);

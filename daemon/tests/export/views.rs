@@ -5,13 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seccinch::export::view::{
-    Durations, GenerationView, Health, Reload, RuleAction, View, ViolationView, WorkloadView,
-};
+use seccinch::export::view::{Durations, GenerationView, Health, RuleAction, View, WorkloadView};
 use seccinch::kernel::ProgramRuns;
+use seccinch::learn::rules::{Then, Violation};
 use seccinch::model::{
-    Arch, Arguments, Build, Host, PhaseCounts, Place, Role, RoleObservations, Seen, Starts, SyscallNr,
-    Target, Timestamp, WorkloadId,
+    Arch, Arguments, Build, Callers, Host, PhaseCounts, Place, Role, RoleObservations, Seen, Starts,
+    SyscallNr, Target, Timestamp, WorkloadId,
 };
 use seccinch::policy::{DefaultAction, Digest, EPERM, Profile, file};
 use seccinch::syscalls;
@@ -36,32 +35,28 @@ pub(crate) fn empty() -> View {
     let mut polls = Durations::default();
     polls.add(Duration::from_micros(700));
     polls.add(Duration::from_secs(2));
+    let host = Host {
+        arch: Arch::X86_64,
+        kernel: "6.12.0".to_owned(),
+        clock_source: Some("tsc".to_owned()),
+        seccinch: "0.1.0".to_owned(),
+    };
+    let program = ProgramRuns {
+        program: "sys_enter".to_owned(),
+        is_attached: true,
+        runs: 7,
+        nanoseconds: 2_500_000_000,
+    };
     View {
         time: at(100),
-        started: at(0),
-        host: Host {
-            arch: Arch::X86_64,
-            kernel: "6.12.0".to_owned(),
-            clock_source: Some("tsc".to_owned()),
-            seccinch: "0.1.0".to_owned(),
-        },
         health: Health { is_ready: true, problems: Vec::new() },
-        workloads: BTreeMap::new(),
         other: 3,
-        violations: Vec::new(),
-        profiles: Arc::default(),
         losses: BTreeMap::from([("ring full".to_owned(), 4)]),
-        programs: vec![ProgramRuns {
-            program: "sys_enter".to_owned(),
-            is_attached: true,
-            runs: 7,
-            nanoseconds: 2_500_000_000,
-        }],
+        programs: [program].into(),
         kernel_memory_bytes: 4096,
         counted: 11,
         polls,
-        state_write_errors: 0,
-        reload: Reload { is_successful: true, last_success: at(0) },
+        ..View::empty(host, at(0))
     }
 }
 
@@ -73,6 +68,7 @@ pub(crate) fn workload(name: &str, calls: &[SyscallNr]) -> WorkloadView {
         first: at(index as u64),
         last: at(50),
         arguments: Arguments::Unwatched,
+        callers: Callers::default(),
     };
     let syscalls = calls.iter().enumerate().map(|(index, nr)| (*nr, seen(index))).collect();
     let build =
@@ -141,7 +137,7 @@ pub(crate) fn written(view: &mut View, folder: &Path, profile: &Profile) -> Gene
 
 /// Puts a workload into a view.
 pub(crate) fn add(view: &mut View, workload: WorkloadView) {
-    view.workloads.insert(workload.id.clone(), Arc::new(workload));
+    Arc::make_mut(&mut view.workloads).insert(workload.id.clone(), Arc::new(workload));
 }
 
 /// A view of many workloads, each with as many calls in counts and profile.
@@ -158,8 +154,8 @@ pub(crate) fn many(workloads: usize, calls: usize) -> View {
 }
 
 /// A broken rule.
-pub(crate) fn violation(workload: &str) -> ViolationView {
-    ViolationView {
+pub(crate) fn violation(workload: &str) -> Violation {
+    Violation {
         time: at(70),
         workload: id(workload),
         rule: "no-ptrace".to_owned(),
@@ -167,6 +163,6 @@ pub(crate) fn violation(workload: &str) -> ViolationView {
         count: 1,
         over: 0,
         per: Duration::from_mins(1),
-        then: "deny",
+        then: Then::Deny,
     }
 }

@@ -12,9 +12,8 @@ use tokio::sync::{mpsc, watch};
 use super::{
     ClientError, Control, ErrorKind, Options, ReloadDocument, ReloadRequest, Request, ask, open, table,
 };
-use crate::export::view::{
-    Durations, GenerationView, Health, Problem, Reload, RuleAction, View, ViolationView, WorkloadView,
-};
+use crate::export::view::{GenerationView, Health, Problem, Reload, RuleAction, View, WorkloadView};
+use crate::learn::rules::{Then, Violation};
 use crate::model::{
     Arch, Build, Host, PhaseCounts, Place, Role, RoleObservations, Seen, Starts, SyscallNr, Target,
     Timestamp, WorkloadId,
@@ -45,6 +44,7 @@ fn workload() -> WorkloadView {
         first: at(1),
         last: at(90),
         arguments: crate::model::Arguments::Unwatched,
+        callers: crate::model::Callers::default(),
     };
     let role = RoleObservations {
         role: Role::Main,
@@ -90,7 +90,7 @@ fn view() -> View {
     let workload = Arc::new(workload());
     let host =
         Host { arch: Arch::X86_64, kernel: "6.18".into(), clock_source: None, seccinch: "0.1.0".into() };
-    let violation = ViolationView {
+    let violation = Violation {
         time: at(60),
         workload: workload.id.clone(),
         rule: "ptrace".into(),
@@ -98,25 +98,21 @@ fn view() -> View {
         count: 1,
         over: 0,
         per: Duration::from_hours(1),
-        then: "report",
+        then: Then::Report,
     };
     let problem = Problem { part: "state".into(), text: "no room".into(), since: at(80), is_fatal: false };
     View {
         time: at(100),
-        started: at(0),
-        host,
         health: Health { is_ready: true, problems: vec![problem] },
-        workloads: [(workload.id.clone(), workload)].into(),
+        workloads: Arc::new([(workload.id.clone(), workload)].into()),
         other: 2,
-        violations: vec![violation],
-        profiles: Arc::default(),
+        violations: Arc::new([violation].into()),
         losses: [("ring_full".to_owned(), 4)].into(),
-        programs: Vec::new(),
         kernel_memory_bytes: 1,
         counted: 3,
-        polls: Durations::default(),
         state_write_errors: 1,
         reload: Reload { is_successful: false, last_success: at(0) },
+        ..View::empty(host, at(0))
     }
 }
 

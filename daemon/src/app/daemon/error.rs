@@ -56,6 +56,11 @@ pub enum Error {
          [kernel] it is lost"
     )]
     Lost,
+    /// The thread that writes is gone.
+    #[error(
+        "the thread that writes what is learned ended by itself (see the errors before this one): start the daemon again"
+    )]
+    Writer,
     /// The programs can't be taken away.
     #[error("cannot take the programs out of the kernel: `seccinch unload` tries again")]
     Detach(#[source] kernel::Error),

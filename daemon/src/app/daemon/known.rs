@@ -14,10 +14,14 @@ use crate::model::{Baseline, Delta, Place, Role, RoleObservations, SyscallNr, Ta
 pub(super) struct Known {
     /// Everything that was learned.
     pub(super) baseline: Baseline,
-    /// Whether the baseline has more in it than its file.
+    /// Whether the baseline has more in it than its file, or than what is being written.
     pub(super) is_unsaved: bool,
-    /// Whether its profile may have become another one.
+    /// Whether its profile may have become another one, since one was last made or began to be.
     pub(super) is_profile_due: bool,
+    /// What is being written; nothing most of the time.
+    writing: Option<Writing>,
+    /// Whether the disk did not take what was last written.
+    pub(super) has_failed: bool,
     /// Its newest profile.
     generation: Option<Arc<GenerationView>>,
     /// When a former daemon last knew it alive; nothing, which is long ago, if none did.
@@ -35,6 +39,15 @@ pub(super) struct Known {
     shown: Option<Arc<WorkloadView>>,
 }
 
+/// What a write that is under way holds.
+#[derive(Debug, Clone, Copy)]
+struct Writing {
+    is_baseline: bool,
+    is_profile: bool,
+    /// When the workload was last alive, as the written file will say.
+    last: Timestamp,
+}
+
 impl Known {
     /// A workload as far as it is learned.
     pub(super) fn new(baseline: Baseline) -> Self {
@@ -47,6 +60,8 @@ impl Known {
             baseline,
             is_unsaved: true,
             is_profile_due: true,
+            writing: None,
+            has_failed: false,
             generation: None,
             resumed: Timestamp::default(),
             targets: Vec::new(),
@@ -86,9 +101,9 @@ impl Known {
     }
 
     /// It has another profile, or its files changed.
-    pub(super) fn has_generation(&mut self, generation: Option<&GenerationView>) {
-        if generation != self.generation.as_deref() {
-            self.generation = generation.cloned().map(Arc::new);
+    pub(super) fn has_generation(&mut self, generation: Option<Arc<GenerationView>>) {
+        if generation != self.generation {
+            self.generation = generation;
             self.shown = None;
         }
     }
@@ -103,10 +118,42 @@ impl Known {
         self.shown = None;
     }
 
-    /// What is known is on disk.
-    pub(super) fn saved(&mut self) {
-        self.is_unsaved = false;
-        self.saved_last = self.baseline.last;
+    /// Whether anything has to be written of it.
+    pub(super) fn is_due(&self) -> bool {
+        self.is_unsaved || self.is_profile_due
+    }
+
+    /// Whether a write of it is under way.
+    pub(super) fn is_being_written(&self) -> bool {
+        self.writing.is_some()
+    }
+
+    /// Everything in it is being written from now on; what changes meanwhile is not.
+    pub(super) fn begin_writing(&mut self) {
+        if self.is_unsaved {
+            self.show_roles();
+        }
+        self.writing = Some(Writing {
+            is_baseline: std::mem::take(&mut self.is_unsaved),
+            is_profile: std::mem::take(&mut self.is_profile_due),
+            last: self.baseline.last,
+        });
+    }
+
+    /// What was being written is on disk, as far as is said here. The rest is due once more.
+    pub(super) fn end_writing(&mut self, is_saved: bool, is_profile_made: bool) {
+        let Some(writing) = self.writing.take() else { return };
+        if writing.is_baseline && is_saved {
+            self.saved_last = writing.last;
+        }
+        self.is_unsaved |= writing.is_baseline && !is_saved;
+        self.is_profile_due |= writing.is_profile && !is_profile_made;
+    }
+
+    /// Its folder is gone. What is known of it is written into a new one.
+    pub(super) fn begin_anew(&mut self) {
+        (self.is_unsaved, self.is_profile_due) = (true, true);
+        self.has_generation(None);
     }
 
     /// Whether any of its processes lives.
@@ -124,6 +171,11 @@ impl Known {
         }
         self.targets = targets;
         self.shown = None;
+    }
+
+    /// Whether it is another one than was shown last.
+    pub(super) fn has_changed(&self) -> bool {
+        self.shown.is_none()
     }
 
     /// How it is shown.

@@ -1,11 +1,12 @@
 //! `seccinch daemon`: every service that is looked for, counted from its first call, all the time.
 //!
 //! In: a configuration. Out: baselines and profiles on disk, and a [`View`](crate::export::view::View) that HTTP
-//! and the control socket show. One loop on one thread; whoever asks is answered by other threads. A part that
-//! fails is a problem that is shown, and stops no other.
+//! and the control socket show. One loop on one thread; whoever asks is answered by other threads, and another one
+//! writes. A part that fails is a problem that is shown, and stops no other.
 
 mod clock;
 pub mod config;
+mod disk;
 mod error;
 mod flush;
 mod health;
@@ -20,6 +21,7 @@ mod tests;
 mod unload;
 mod violations;
 mod wake;
+mod writer;
 
 pub use error::Error;
 pub use unload::{Unloaded, unload};
@@ -32,6 +34,7 @@ use self::service::Daemon;
 use self::start::{Claimed, Counters, Listeners, Surroundings, claim};
 use self::wake::{End, Order, follow_signals};
 use crate::collect::{ProcFs, Runtimes};
+use crate::inspect::Inspector;
 use crate::kernel::{Executions, Kernel, LoadOptions, Takeover, Targets};
 use crate::sys::{SignalSource, return_freed_memory};
 
@@ -50,7 +53,7 @@ pub fn run(place: Place) -> Result<(), Error> {
         let (sender, orders) = mpsc::channel(MOST_ORDERS);
         tokio::spawn(follow_signals(signals, sender.clone()));
         let around = Surroundings {
-            procfs: ProcFs::default(),
+            procfs: ProcFs::default().inspected_by(Inspector::confined()),
             runtimes: Runtimes::default(),
             now: clock::system(),
             blind: start::blindness(),
@@ -92,7 +95,7 @@ async fn work<K: Targets>(
     daemon.ready();
     let end = daemon.work(orders).await?;
     Manager::stopping();
-    let is_written = daemon.finish();
+    let is_written = daemon.finish().await;
     drop(listeners);
     Ok(Ended { kernel: daemon.watcher.into_kernel(), end, is_written })
 }

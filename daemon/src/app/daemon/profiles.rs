@@ -48,8 +48,8 @@ impl Profiles {
     }
 
     /// The newest generation of a workload.
-    pub(super) fn newest(&self, id: &WorkloadId) -> Option<&GenerationView> {
-        self.each.get(id)?.newest()
+    pub(super) fn newest(&self, id: &WorkloadId) -> Option<Arc<GenerationView>> {
+        self.each.get(id)?.newest().cloned()
     }
 
     /// Makes a new generation of a workload's profile if it would be another one. A workload that has not made

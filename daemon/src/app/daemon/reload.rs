@@ -44,8 +44,7 @@ impl<K: Targets> Daemon<K> {
             self.watcher.alert_on(&self.thresholds.alert_calls()).map_err(|error| chain(&error))?;
             self.workloads.values_mut().for_each(|known| known.is_profile_due = true);
         }
-        self.store.set_bounds(config.bounds);
-        self.config = Config { bounds: config.bounds, ..config };
+        self.config = config;
         Ok(later)
     }
 }

@@ -1,6 +1,7 @@
 //! The daemon between two wake-ups: what it holds, and what it does when something wakes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,18 +14,19 @@ use super::flush::Flush;
 use super::health::{Problems, Weight};
 use super::known::Known;
 use super::notify::Manager;
-use super::profiles::Profiles;
 use super::violations::Violations;
+use super::writer::{Done, Writer};
 use crate::collect::Watcher;
-use crate::export::view::{Durations, Reload, View};
-use crate::kernel::Targets;
+use crate::export::view::{Durations, Reload, View, WorkloadView};
+use crate::kernel::{ProgramRuns, Targets};
 use crate::learn::baseline;
 use crate::learn::rules::Thresholds;
-use crate::learn::store::Store;
 use crate::model::{Delta, Host, Losses, Target, Timestamp, WorkloadId, chain};
 
 /// What could not be looked at is told once, and shown for so long.
 const MEMORY: Duration = Duration::from_mins(1);
+/// For so long, what the kernel said of the programs stands.
+const STANDING: Duration = Duration::from_secs(5);
 /// The part that fails where there are too many workloads.
 const LIMITS: &str = "limits";
 
@@ -35,8 +37,11 @@ pub(super) struct Daemon<K: Targets> {
     pub(super) host: Host,
     pub(super) clock: Clock,
     pub(super) watcher: Watcher<K>,
-    pub(super) store: Store,
-    pub(super) profiles: Profiles,
+    pub(super) writer: Writer,
+    /// Workloads whose files can't be used, and stay: there is room for each.
+    pub(super) frozen: BTreeSet<WorkloadId>,
+    /// Every file of every generation by its hash, as it is shown.
+    pub(super) files: Arc<BTreeMap<String, PathBuf>>,
     pub(super) thresholds: Thresholds,
     pub(super) workloads: BTreeMap<WorkloadId, Known>,
     /// Starts of programs that there was no room for.
@@ -56,6 +61,10 @@ pub(super) struct Daemon<K: Targets> {
     pub(super) state_write_errors: u64,
     pub(super) reload: Reload,
     pub(super) kernel_memory: u64,
+    /// What the kernel said of the programs last, and when.
+    pub(super) programs: Option<(Instant, Arc<[ProgramRuns]>)>,
+    /// The workloads as they were shown last.
+    pub(super) shown: Arc<BTreeMap<WorkloadId, Arc<WorkloadView>>>,
     pub(super) views: watch::Sender<Arc<View>>,
 }
 
@@ -70,11 +79,11 @@ impl<K: Targets> Daemon<K> {
     }
 
     /// Writes everything that was learned; says whether it is written.
-    pub(super) fn finish(&mut self) -> bool {
+    pub(super) async fn finish(&mut self) -> bool {
         let reading = self.clock.read();
         let is_read = self.sample(reading);
         self.take_events();
-        let is_written = self.flush_all(reading);
+        let is_written = self.flush_all(reading).await;
         self.show(reading.time);
         is_read && is_written
     }
@@ -82,12 +91,10 @@ impl<K: Targets> Daemon<K> {
     /// Takes in the events that wait, so many at a time; says whether those were all. A rule that was broken is
     /// shown at once.
     pub(super) fn take_events(&mut self) -> bool {
-        let events = self.watcher.take_events(self.clock.now());
+        let events = self.watcher.take_events();
         let mut is_broken = false;
         for alert in events.alerts {
-            let found = self.thresholds.alert(alert.time, &alert.workload, alert.nr, alert.arguments);
-            is_broken |= !found.is_empty();
-            self.violated(found);
+            is_broken |= self.alerted(&alert);
         }
         if is_broken {
             self.show(self.clock.now());
@@ -95,17 +102,26 @@ impl<K: Targets> Daemon<K> {
         events.all_taken
     }
 
-    /// Reads all counts, learns what is new, writes some of what is due, and shows it.
+    /// Reads all counts, learns what is new, has some of what is due written, and shows it.
     pub(super) fn poll(&mut self) {
         let began = Instant::now();
         let reading = self.clock.read();
         self.sample(reading);
         self.take_events();
         self.follow_targets();
-        // Writing has its own pace, that of the disk.
-        self.polls.add(began.elapsed());
         self.flush_some(reading);
+        self.polls.add(began.elapsed());
         self.show(reading.time);
+    }
+
+    /// Takes in what came of a write, and has the next ones written. When all are, that is shown.
+    pub(super) fn written(&mut self, done: Done) {
+        self.take_done(done);
+        let time = self.clock.now();
+        self.write_due(time);
+        if self.writer.is_idle() {
+            self.show(time);
+        }
     }
 
     /// Takes all counts in; says whether they could be read.
@@ -117,6 +133,7 @@ impl<K: Targets> Daemon<K> {
                 self.health.works("kernel");
                 self.take_losses(poll.losses);
                 self.take_failures(&poll.failures);
+                poll.passed.iter().for_each(|id| self.thresholds.stranger_passed(id));
                 for delta in poll.deltas {
                     self.take(delta, reading);
                 }
@@ -161,7 +178,7 @@ impl<K: Targets> Daemon<K> {
     /// What is known of a workload, which may be nothing yet; nothing if there is no room for it.
     pub(super) fn known(&mut self, id: &WorkloadId, time: Timestamp) -> Option<&mut Known> {
         if !self.workloads.contains_key(id) {
-            let is_room = self.workloads.len() < self.config.bounds.workloads || self.store.knows(id);
+            let is_room = self.workloads.len() < self.config.bounds.workloads || self.frozen.contains(id);
             if !is_room {
                 self.refuse(id, time);
                 return None;
@@ -170,7 +187,8 @@ impl<K: Targets> Daemon<K> {
             if self.has_refused {
                 self.watcher.tell_again(id);
             }
-            let known = Known::new(baseline::begin(id.clone(), self.host.clone(), time));
+            let mut known = Known::new(baseline::begin(id.clone(), self.host.clone(), time));
+            self.violations.take_of(id).iter().for_each(|before| known.violated(before));
             self.workloads.insert(id.clone(), known);
         }
         self.workloads.get_mut(id)
@@ -194,7 +212,8 @@ impl<K: Targets> Daemon<K> {
                 let before = self.losses.get(reason).copied().unwrap_or_default();
                 (reason.clone(), count.saturating_sub(before))
             })
-            .filter(|(_, count)| *count > 0)
+            // Of a stack the call is counted all the same.
+            .filter(|(reason, count)| *count > 0 && Losses::may_hide_calls(reason))
             .collect();
         self.losses = losses;
         if increments.is_empty() {
@@ -241,12 +260,13 @@ impl<K: Targets> Daemon<K> {
             started: self.started,
             host: self.host.clone(),
             health: self.health.shown(),
-            workloads: self.workloads.iter_mut().map(|(id, known)| (id.clone(), known.shown())).collect(),
+            workloads: self.shown_workloads(),
             other: self.refused,
             violations: self.violations.shown(),
-            profiles: self.profiles.files(),
+            violations_by_others: self.violations.by_strangers(),
+            profiles: Arc::clone(&self.files),
             losses: self.losses.clone(),
-            programs: self.watcher.kernel().programs(),
+            programs: self.programs(),
             kernel_memory_bytes: self.kernel_memory,
             counted: self.counted,
             polls: self.polls.clone(),
@@ -255,6 +275,27 @@ impl<K: Targets> Daemon<K> {
         };
         self.manager.status(status(&view));
         self.views.send_replace(Arc::new(view));
+    }
+
+    fn shown_workloads(&mut self) -> Arc<BTreeMap<WorkloadId, Arc<WorkloadView>>> {
+        let has_changed = self.workloads.values().any(Known::has_changed);
+        if has_changed || self.shown.len() != self.workloads.len() {
+            let shown = self.workloads.iter_mut().map(|(id, known)| (id.clone(), known.shown()));
+            self.shown = Arc::new(shown.collect());
+        }
+        Arc::clone(&self.shown)
+    }
+
+    /// What the kernel says of the programs, asked for now and then: it takes a system call for each.
+    fn programs(&mut self) -> Arc<[ProgramRuns]> {
+        match &self.programs {
+            Some((asked, programs)) if asked.elapsed() < STANDING => Arc::clone(programs),
+            _ => {
+                let programs = Arc::from(self.watcher.kernel().programs());
+                self.programs = Some((Instant::now(), Arc::clone(&programs)));
+                programs
+            }
+        }
     }
 }
 

@@ -9,8 +9,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::clock::{Clock, Now};
 use super::config::{Config, Place};
+use super::disk::Disk;
 use super::error::Error;
-use super::flush::{Flush, part_of, profile_of};
+use super::flush::{Flush, STATE, part_of, profile_of};
 use super::health::{Problems, Weight};
 use super::known::Known;
 use super::notify::Manager;
@@ -18,15 +19,16 @@ use super::profiles::Profiles;
 use super::service::Daemon;
 use super::violations::Violations;
 use super::wake::Order;
+use super::writer::Writer;
 use crate::app::control::{self, Control, Opened, ReloadRequest};
 use crate::collect::{ProcFs, Runtimes, Watcher, this_host};
 use crate::export::http;
-use crate::export::view::{Durations, Health, Reload, View};
+use crate::export::view::{Durations, Reload, View};
 use crate::kernel::{self, Targets};
 use crate::learn::baseline;
 use crate::learn::rules::Thresholds;
 use crate::learn::store::{Store, StoreProblem, Stored};
-use crate::model::{Baseline, Gap, Host, Timestamp, chain};
+use crate::model::{Baseline, Gap, Timestamp, WorkloadId, chain};
 
 /// The kernel side, and what is known of its past.
 pub(super) struct Counters<K> {
@@ -105,7 +107,7 @@ impl Claimed {
     ) -> Result<(Daemon<K>, Listeners), Error> {
         let clock = Clock::new(around.now);
         let (host, started) = (this_host(), clock.now());
-        let (views, shown) = watch::channel(Arc::new(nothing_yet(host.clone(), started)));
+        let (views, shown) = watch::channel(Arc::new(View::empty(host.clone(), started)));
         let listeners = listen(&self.config, self.socket, self.listener, &shown, orders)?;
         let mut health = Problems::default();
         tell(&self.problems, &mut health, started);
@@ -113,24 +115,28 @@ impl Claimed {
             health.fails("privileges", reason, started, Weight::Fatal);
         }
         let ledgers = self.stored.iter().map(|one| (one.baseline.workload.clone(), one.ledger.clone()));
-        let discovery = self.config.discovery.clone();
         let mut watcher = Watcher::new(
             counters.kernel,
             around.procfs,
             around.runtimes,
-            discovery,
+            self.config.discovery.clone(),
             ledgers.collect(),
             started,
         )?;
         watcher.alert_on(&self.thresholds.alert_calls())?;
-        let mut daemon = Daemon {
+        let mut disk = Disk { store: self.store, profiles: Profiles::default() };
+        let remembering =
+            Remembering { disk: &mut disk, watcher: &watcher, health: &mut health, started, write_errors: 0 };
+        let (workloads, state_write_errors) = remembering.all(self.stored, counters.gap.as_deref());
+        let daemon = Daemon {
             flush: Flush::after(self.config.flush_interval),
             place: self.place,
             config: self.config,
-            profiles: Profiles::default(),
-            store: self.store,
+            frozen: disk.store.frozen().clone(),
+            files: disk.profiles.files(),
+            writer: Writer::start(disk).map_err(Error::start("the thread that writes"))?,
             thresholds: self.thresholds,
-            workloads: BTreeMap::new(),
+            workloads,
             refused: 0,
             has_refused: false,
             violations: Violations::default(),
@@ -139,7 +145,7 @@ impl Claimed {
             losses: BTreeMap::new(),
             counted: 0,
             polls: Durations::default(),
-            state_write_errors: 0,
+            state_write_errors,
             reload: Reload { is_successful: true, last_success: started },
             kernel_memory: counters.memory,
             host,
@@ -147,43 +153,58 @@ impl Claimed {
             watcher,
             health,
             started,
+            programs: None,
+            shown: Arc::default(),
             views,
         };
-        daemon.remember(self.stored, counters.gap.as_deref());
         Ok((daemon, listeners))
     }
 }
 
-impl<K: Targets> Daemon<K> {
-    /// Goes on with what was stored.
-    fn remember(&mut self, stored: Vec<Stored>, gap: Option<&str>) {
-        for Stored { mut baseline, .. } in stored {
-            let id = baseline.workload.clone();
-            if let Some(reason) = gap {
-                let gap = Gap { from: baseline.last, to: self.started, reason: reason.to_owned() };
-                baseline::add_gap(&mut baseline, gap);
-            }
-            let mut known = Known::new(baseline);
-            known.resumed = known.baseline.last;
-            known.is_unsaved = gap.is_some() && !self.save_now(&known.baseline);
-            match self.profiles.open(&self.store, &id) {
-                Ok(()) => known.has_generation(self.profiles.newest(&id)),
-                Err(error) => {
-                    self.health.fails(&profile_of(&id), chain(&error), self.started, Weight::Partial);
-                }
-            }
-            self.workloads.insert(id, known);
+/// Going on with what was stored.
+struct Remembering<'a, K> {
+    disk: &'a mut Disk,
+    watcher: &'a Watcher<K>,
+    health: &'a mut Problems,
+    started: Timestamp,
+    write_errors: u64,
+}
+
+impl<K: Targets> Remembering<'_, K> {
+    /// What is known of each workload, and how many writes failed.
+    fn all(mut self, stored: Vec<Stored>, gap: Option<&str>) -> (BTreeMap<WorkloadId, Known>, u64) {
+        let each = stored.into_iter().map(|Stored { baseline, .. }| baseline);
+        let workloads = each.map(|one| (one.workload.clone(), self.one(one, gap))).collect();
+        self.disk.profiles.list();
+        (workloads, self.write_errors)
+    }
+
+    fn one(&mut self, mut baseline: Baseline, gap: Option<&str>) -> Known {
+        let id = baseline.workload.clone();
+        if let Some(reason) = gap {
+            let gap = Gap { from: baseline.last, to: self.started, reason: reason.to_owned() };
+            baseline::add_gap(&mut baseline, gap);
         }
-        self.profiles.list();
+        let mut known = Known::new(baseline);
+        known.resumed = known.baseline.last;
+        known.has_failed = gap.is_some() && !self.save_now(&known.baseline);
+        known.is_unsaved = known.has_failed;
+        match self.disk.profiles.open(&self.disk.store, &id) {
+            Ok(()) => known.has_generation(self.disk.profiles.newest(&id)),
+            Err(error) => {
+                self.health.fails(&profile_of(&id), chain(&error), self.started, Weight::Partial);
+            }
+        }
+        known
     }
 
     /// A gap is on disk before anything else happens: the next daemon can't know of it.
     fn save_now(&mut self, baseline: &Baseline) -> bool {
         let ledger = self.watcher.ledger(&baseline.workload);
-        let saved = self.store.save(baseline, &ledger);
+        let saved = self.disk.store.save(baseline, &ledger);
         if let Err(error) = &saved {
-            self.state_write_errors += 1;
-            self.health.fails("state", chain(error), self.started, Weight::Partial);
+            self.write_errors += 1;
+            self.health.fails(STATE, chain(error), self.started, Weight::Partial);
         }
         saved.is_ok()
     }
@@ -232,25 +253,4 @@ fn forwarded(orders: mpsc::Sender<Order>) -> mpsc::Sender<ReloadRequest> {
         }
     });
     sender
-}
-
-/// What is shown before anything was looked at.
-fn nothing_yet(host: Host, started: Timestamp) -> View {
-    View {
-        time: started,
-        started,
-        host,
-        health: Health::default(),
-        workloads: BTreeMap::new(),
-        other: 0,
-        violations: Vec::new(),
-        profiles: Arc::default(),
-        losses: BTreeMap::new(),
-        programs: Vec::new(),
-        kernel_memory_bytes: 0,
-        counted: 0,
-        polls: Durations::default(),
-        state_write_errors: 0,
-        reload: Reload { is_successful: true, last_success: started },
-    }
 }

@@ -1,43 +1,91 @@
 //! Rules that were broken: told once, counted, and kept for a while.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::mem;
+use std::sync::Arc;
 
 use super::service::Daemon;
-use crate::export::view::ViolationView;
+use crate::collect::Alert;
 use crate::kernel::Targets;
-use crate::learn::rules::{Then, Violation};
+use crate::learn::rules::Violation;
+use crate::model::{SyscallNr, WorkloadId};
 use crate::syscalls::display_name;
 
 /// The latest violations that are shown.
 const MOST: usize = 200;
 
-/// The latest violations, oldest first.
+/// What is told of violations: copied when one comes while it is shown, not whenever it is.
 #[derive(Debug, Default)]
-pub(super) struct Violations(VecDeque<ViolationView>);
+pub(super) struct Violations {
+    /// The latest, oldest first.
+    latest: Arc<VecDeque<Violation>>,
+    /// The latest by programs that were no workloads then, to be noted with them once they are.
+    waiting: VecDeque<Violation>,
+    /// How often such programs broke a rule, by rule and call.
+    by_strangers: Arc<BTreeMap<(String, SyscallNr), u64>>,
+}
 
 impl Violations {
-    fn push(&mut self, violation: ViolationView) {
-        if self.0.len() >= MOST {
-            self.0.pop_front();
+    fn push(&mut self, violation: Violation, is_by_stranger: bool) {
+        if is_by_stranger {
+            let key = (violation.rule.clone(), violation.syscall);
+            let sum = Arc::make_mut(&mut self.by_strangers).entry(key).or_default();
+            *sum = sum.saturating_add(1);
+            push(&mut self.waiting, violation.clone());
         }
-        self.0.push_back(violation);
+        push(Arc::make_mut(&mut self.latest), violation);
+    }
+
+    /// What a workload did before it was one, of the latest; once.
+    pub(super) fn take_of(&mut self, workload: &WorkloadId) -> Vec<Violation> {
+        let all = mem::take(&mut self.waiting).into_iter();
+        let (its, others): (Vec<_>, Vec<_>) = all.partition(|violation| violation.workload == *workload);
+        self.waiting = others.into();
+        its
     }
 
     /// As they are shown.
-    pub(super) fn shown(&self) -> Vec<ViolationView> {
-        self.0.iter().cloned().collect()
+    pub(super) fn shown(&self) -> Arc<VecDeque<Violation>> {
+        Arc::clone(&self.latest)
+    }
+
+    /// How often programs broke rules that were no workloads then.
+    pub(super) fn by_strangers(&self) -> Arc<BTreeMap<(String, SyscallNr), u64>> {
+        Arc::clone(&self.by_strangers)
     }
 }
 
+/// Adds the newest; the oldest makes room.
+fn push(violations: &mut VecDeque<Violation>, violation: Violation) {
+    if violations.len() >= MOST {
+        violations.pop_front();
+    }
+    violations.push_back(violation);
+}
+
 impl<K: Targets> Daemon<K> {
-    /// Tells violations, and notes them with their workloads.
+    /// Takes in a call that the kernel told of at once; says whether it broke a rule.
+    pub(super) fn alerted(&mut self, alert: &Alert) -> bool {
+        let Alert { time, workload, nr, arguments, .. } = alert;
+        let found = if alert.is_workload || self.workloads.contains_key(workload) {
+            self.thresholds.alert(*time, workload, *nr, *arguments)
+        } else {
+            self.thresholds.alert_of_stranger(*time, workload, *nr, *arguments)
+        };
+        let is_broken = !found.is_empty();
+        self.violated(found);
+        is_broken
+    }
+
+    /// Tells violations, and notes them with their workloads. A program that is none makes no series, and no file.
     pub(super) fn violated(&mut self, violations: Vec<Violation>) {
         for violation in violations {
             self.tell(&violation);
-            if let Some(known) = self.known(&violation.workload, violation.time) {
+            let is_by_stranger = self.thresholds.is_stranger(&violation.workload);
+            if !is_by_stranger && let Some(known) = self.known(&violation.workload, violation.time) {
                 known.violated(&violation);
             }
-            self.violations.push(shown(violation));
+            self.violations.push(violation, is_by_stranger);
         }
     }
 
@@ -53,22 +101,5 @@ impl<K: Targets> Daemon<K> {
             time = %violation.time,
             "rule broken"
         );
-    }
-}
-
-fn shown(violation: Violation) -> ViolationView {
-    ViolationView {
-        time: violation.time,
-        workload: violation.workload,
-        rule: violation.rule,
-        syscall: violation.syscall,
-        count: violation.count,
-        over: violation.over,
-        per: violation.per,
-        then: match violation.then {
-            Then::Report => "report",
-            Then::Deny => "deny",
-            Then::Narrow => "narrow",
-        },
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, interval_at};
 use super::error::Error;
 use super::notify::Manager;
 use super::service::Daemon;
+use super::writer::Done;
 use crate::kernel::Targets;
 use crate::sys::{self, Signal, SignalSource};
 
@@ -40,6 +41,8 @@ enum Wake {
     Events,
     /// Somebody asks for something: by a signal, or over the control socket.
     Order(Order),
+    /// The writer is through with something.
+    Done(Option<Done>),
     /// The service manager wants to hear that we live.
     Heartbeat,
 }
@@ -58,11 +61,13 @@ impl<K: Targets> Daemon<K> {
                 order = orders.recv() => Wake::Order(order.unwrap_or(Order::End(End::Detach))),
                 () = beat(heartbeat.as_mut()) => Wake::Heartbeat,
                 _ = ticks.tick() => Wake::Tick,
+                done = self.writer.done() => Wake::Done(done),
                 () = std::future::ready(()), if more => Wake::Events,
                 () = readable(&events) => Wake::Events,
             };
             match wake {
                 Wake::Tick => self.poll(),
+                Wake::Done(done) => self.written(done.ok_or(Error::Writer)?),
                 Wake::Events => more = !self.take_events(),
                 Wake::Heartbeat => Manager::alive(),
                 Wake::Order(Order::End(end)) => return Ok(end),
@@ -84,7 +89,8 @@ fn every(period: Duration) -> Interval {
     ticks
 }
 
-async fn beat(heartbeat: Option<&mut Interval>) {
+/// Until the service manager wants to hear that we live.
+pub(super) async fn beat(heartbeat: Option<&mut Interval>) {
     match heartbeat {
         Some(heartbeat) => drop(heartbeat.tick().await),
         None => std::future::pending().await,

@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use error::{GenerationsError, UnreadableError};
 pub use learned::{LearnedError, learned_profile};
@@ -45,7 +46,7 @@ pub struct Generations {
     keep: usize,
     /// Those on disk, by number, with the digest of what runtimes read; nothing for one that can't be read.
     kept: BTreeMap<u64, Option<Digest>>,
-    newest: Option<GenerationView>,
+    newest: Option<Arc<GenerationView>>,
     problem: Option<UnreadableError>,
 }
 
@@ -60,7 +61,7 @@ impl Generations {
         generations.list()?;
         if let Some(number) = generations.last() {
             match read::view(number, &path(&generations.folder, number)) {
-                Ok(view) => generations.newest = Some(view),
+                Ok(view) => generations.newest = Some(Arc::new(view)),
                 Err(error) => generations.problem = Some(read::unless_newer(error)?),
             }
         }
@@ -95,7 +96,7 @@ impl Generations {
         }
         new.finish()?;
         self.kept.insert(number, Some(digest));
-        self.newest = Some(GenerationView {
+        self.newest = Some(Arc::new(GenerationView {
             number,
             sha256: digest.to_string(),
             time: now,
@@ -104,14 +105,14 @@ impl Generations {
             rules: RuleAction::of(profile),
             added: view::names(changes.added.into_iter().map(|change| change.syscall)),
             removed: view::names(changes.removed.into_iter().map(|change| change.syscall)),
-        });
+        }));
         self.problem = None;
         self.prune()?;
-        Ok(self.newest.as_ref())
+        Ok(self.newest.as_deref())
     }
 
     /// The newest generation that can be read.
-    pub const fn newest(&self) -> Option<&GenerationView> {
+    pub const fn newest(&self) -> Option<&Arc<GenerationView>> {
         self.newest.as_ref()
     }
 

@@ -17,6 +17,7 @@ use self::ending::Ending;
 use self::status::StatusLine;
 use crate::collect::{Command, ProcFs, Selection, Session, this_host};
 use crate::files::{self, Output};
+use crate::inspect::Inspector;
 use crate::kernel::{Executions, Hooks, Kernel, LoadOptions};
 use crate::learn;
 use crate::model::Observations;
@@ -95,10 +96,10 @@ fn open(subject: &Subject, hooks: Option<Hooks>, btf: Option<PathBuf>) -> Result
         Subject::Running(Selection::Group(_)) => Executions::Provisional,
         _ => Executions::Ignored,
     };
-    let load = LoadOptions { executions, hooks, btf, pin: None };
+    let load = LoadOptions { executions, hooks, btf, ..LoadOptions::default() };
     let kernel = Kernel::load(&load).map_err(crate::collect::Error::Kernel)?;
     tracing::info!(hooks = ?kernel.hooks(), kernel_memory_bytes = kernel.memory_bytes(), "eBPF programs attached");
-    Ok(Session::new(kernel, ProcFs::default()))
+    Ok(Session::new(kernel, ProcFs::default().inspected_by(Inspector::confined())))
 }
 
 fn begin(session: &mut Session, subject: Subject, mut ending: Ending) -> Result<Ending, Error> {

@@ -145,12 +145,18 @@ fn arguments(name: &str, arguments: &Arguments) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Arch, Host, Losses, PhaseCounts, Timestamp};
+    use crate::model::{Arch, Callers, Host, Losses, PhaseCounts, Timestamp};
 
     fn observations() -> Observations {
         let at = |seconds: u64| Timestamp::from_unix_nanos(seconds * 1_000_000_000);
-        let seen =
-            |counts, arguments| Seen { counts, in_flight: false, first: at(11), last: at(20), arguments };
+        let seen = |counts, arguments| Seen {
+            counts,
+            in_flight: false,
+            first: at(11),
+            last: at(20),
+            arguments,
+            callers: Callers::default(),
+        };
         let nr = |name| syscalls::number(Arch::X86_64, name).unwrap();
         let combinations = (0..40).map(|n| (vec![n, n, n], 1)).collect();
         let calls = [

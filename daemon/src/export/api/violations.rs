@@ -24,7 +24,7 @@ struct ViolationFile {
     count: u64,
     over: u64,
     per_seconds: f64,
-    then: &'static str,
+    then: String,
 }
 
 pub(super) fn document(view: &View) -> Document {
@@ -36,7 +36,7 @@ pub(super) fn document(view: &View) -> Document {
         count: violation.count,
         over: violation.over,
         per_seconds: violation.per.as_secs_f64(),
-        then: violation.then,
+        then: violation.then.to_string(),
     });
     Document {
         head: Head::new("seccinch.violations"),

@@ -83,7 +83,6 @@ impl Bodies {
 mod tests {
     use super::*;
     use crate::export::metrics::Budget;
-    use crate::export::view::{Durations, Health, Reload};
     use crate::model::{Arch, Host, Timestamp};
     use std::path::Path;
 
@@ -91,23 +90,7 @@ mod tests {
         let time = Timestamp::from_unix_nanos(1);
         let host =
             Host { arch: Arch::X86_64, kernel: String::new(), clock_source: None, seccinch: String::new() };
-        Arc::new(View {
-            time,
-            started: time,
-            host,
-            health: Health::default(),
-            workloads: BTreeMap::new(),
-            other: 0,
-            violations: Vec::new(),
-            profiles: Arc::default(),
-            losses: BTreeMap::new(),
-            programs: Vec::new(),
-            kernel_memory_bytes: 0,
-            counted: 0,
-            polls: Durations::default(),
-            state_write_errors: 0,
-            reload: Reload { is_successful: true, last_success: time },
-        })
+        Arc::new(View::empty(host, time))
     }
 
     /// Check that one view is one body, that slow readers can't hold more bodies than a few, and that it goes on

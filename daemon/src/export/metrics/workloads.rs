@@ -58,7 +58,10 @@ pub(super) fn by_syscall(view: &View, chosen: &BTreeSet<WorkloadId>) -> Vec<(Fam
     let left_out = |count: fn(&WorkloadView) -> usize| others.iter().map(|workload| count(workload)).sum();
     let family = |name, help, samples| Family { name, unit: None, help, samples };
     let calls = shown.iter().flat_map(|shown| calls(shown, arch)).collect();
-    let violations = shown.iter().flat_map(|shown| violations(shown, arch)).collect();
+    let by_others = view.violations_by_others.iter().map(|((rule, nr), count)| {
+        Sample::new([syscall(arch, *nr), ("rule", rule.clone().into())], Value::Whole(*count))
+    });
+    let violations = shown.iter().flat_map(|shown| violations(shown, arch)).chain(by_others).collect();
     let rules = shown.iter().flat_map(|shown| rules(shown, arch)).collect();
     vec![
         (

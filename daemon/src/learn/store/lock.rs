@@ -6,13 +6,14 @@ use std::path::Path;
 use std::process;
 
 use super::StoreError;
+use crate::files::Held;
 
 /// The file that is locked. It stays: removing it would let two daemons lock two files of one name.
 const NAME: &str = "lock";
 
 /// A lock that the kernel gives back when this process ends, however it does (`flock(2)`).
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "it is the open file that is locked")] File);
+pub(super) struct Lock(#[expect(dead_code, reason = "it is held, and nothing else")] Held);
 
 impl Lock {
     /// Locks a state folder, or says who has it.
@@ -29,13 +30,13 @@ impl Lock {
             Err(TryLockError::Error(source)) => return Err(fail(source)),
         }
         sign(&mut file).map_err(fail)?;
-        Ok(Self(file))
+        Ok(Self(Held::new(file)))
     }
 }
 
 /// Locks a state folder for as long as this lives, and changes nothing there: it need not be writable, nor be there.
 #[derive(Debug)]
-pub struct Claim(Option<File>);
+pub struct Claim(Option<Held>);
 
 impl Claim {
     /// Fails only where a daemon has the folder.
@@ -44,7 +45,7 @@ impl Claim {
         if matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
             return Err(StoreError::InUse { root: root.to_owned(), holder: holder(&mut file) });
         }
-        Ok(Self(Some(file)))
+        Ok(Self(Some(Held::new(file))))
     }
 
     /// Whether no daemon can begin meanwhile.

@@ -114,10 +114,10 @@ impl Store {
         self.known.contains_key(id)
     }
 
-    /// Whether a workload's folder must be left as it is: its file is a newer version's, another
-    /// architecture's, or could not be read or put aside.
-    pub fn is_frozen(&self, id: &WorkloadId) -> bool {
-        self.frozen.contains(id)
+    /// The workloads whose folders must be left as they are: a file there is a newer version's, another
+    /// architecture's, or could not be read or put aside. They are the same for as long as this lives.
+    pub const fn frozen(&self) -> &BTreeSet<WorkloadId> {
+        &self.frozen
     }
 
     /// The folder of one workload.

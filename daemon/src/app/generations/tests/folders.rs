@@ -57,7 +57,7 @@ fn a_generation_is_whole() {
     assert_eq!(provenance["provenance"]["builds"][0]["path"], "/usr/bin/service");
     assert_eq!(generations.update(&profile(&["ptrace", "read"]), at(99)).unwrap(), None);
     let again = open(&folder);
-    assert_eq!(again.newest(), Some(&made), "it is read back as it was made");
+    assert_eq!(again.newest().map(AsRef::as_ref), Some(&made), "it is read back as it was made");
     assert_eq!(again.profiles().collect::<Vec<_>>(), [(made.sha256, made.folder.join("seccomp.json"))]);
 }
 
@@ -129,7 +129,7 @@ fn damaged_generations_are_followed() {
     assert_eq!(generations.update(&profile(&["read"]), at(2)).unwrap().unwrap().number, 2);
     assert!(generations.problem().is_none());
     let path = folder.path().join("0002/profile.json");
-    fs::write(&path, text.replacen("\"version\": 2", "\"version\": 3", 1)).unwrap();
+    fs::write(&path, text.replacen("\"version\": 3", "\"version\": 4", 1)).unwrap();
     let error = Generations::open(folder.path().to_owned(), 3).unwrap_err();
     assert!(matches!(error, GenerationsError::Newer { .. }), "{error}");
     assert_eq!(names(folder.path()), ["0001", "0002"]);

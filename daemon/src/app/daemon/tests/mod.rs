@@ -1,5 +1,7 @@
 //! The daemon with a kernel side that does what a test says.
 
+mod slow_disk;
+
 use std::cell::Cell;
 use std::fs;
 use std::rc::Rc;
@@ -7,11 +9,15 @@ use std::rc::Rc;
 use tokio::sync::mpsc;
 
 use super::config::Place;
+use super::flush::Flush;
 use super::service::Daemon;
 use super::start::{Counters, Listeners, Surroundings, claim};
 use super::wake::Order;
 use crate::collect::testing::{Script, World, number, slot, time};
 use crate::collect::{ProcFs, Runtimes};
+use crate::export::view::RuleAction::Allow;
+use crate::kernel::Happening;
+use crate::learn::rules::Then;
 use crate::model::WorkloadId;
 
 /// `ptrace`, which a built-in rule does not tolerate.
@@ -98,7 +104,7 @@ async fn a_service_is_learned_over_a_restart() {
     assert!(view.health.is_ready && view.health.problems.is_empty(), "{:?}", view.health);
     let broken: Vec<_> = view.violations.iter().map(|one| (&one.workload, one.rule.as_str())).collect();
     assert_eq!(broken, [(&host.id, "ptrace")]);
-    running.daemon.finish();
+    running.daemon.finish().await;
     let view = running.daemon.views.borrow().clone();
     let generation = view.workloads[&host.id].generation.clone().unwrap();
     assert!(generation.folder.join("seccomp.json").exists());
@@ -115,6 +121,43 @@ async fn a_service_is_learned_over_a_restart() {
     assert_eq!(view.workloads[&host.id].generation, Some(generation));
     let broken = &view.workloads[&host.id].violations;
     assert_eq!(broken, &[(("ptrace".to_owned(), number(PTRACE)), 1)].into(), "the counter does not fall");
+}
+
+/// Check that a forbidden call of a program that is no workload yet is told at once and makes none, and that it is
+/// noted with the workload, but not told again, once there is one.
+#[tokio::test]
+async fn a_young_program_is_told_of_at_once() {
+    let host = Host::new();
+    host.configure("[[rule]]\nname = 'ptrace'\nsyscalls = ['ptrace']\nover = 0\nper = '10s'\nthen = 'deny'");
+    let file = host.world.path("seccinch.toml");
+    let text = fs::read_to_string(&file).unwrap().replace("shortest_life = '0s'", "shortest_life = '1m'");
+    fs::write(&file, text).unwrap();
+    let mut running = host.start("one", None);
+    host.world.script.call(slot(1), PTRACE, 1);
+    host.world.script.event(Happening::Alert {
+        time: time(2),
+        slot: slot(1),
+        tgid: 100,
+        nr: number(PTRACE),
+        arguments: [0; 6],
+    });
+    running.daemon.take_events();
+    let view = running.daemon.views.borrow().clone();
+    let broken: Vec<_> = view.violations.iter().map(|one| (&one.workload, one.then, one.count)).collect();
+    assert_eq!(broken, [(&host.id, Then::Deny, 1)]);
+    let by_rule = [(("ptrace".to_owned(), number(PTRACE)), 1)].into();
+    assert_eq!((view.workloads.len(), &*view.violations_by_others), (0, &by_rule));
+    host.pass(70);
+    running.daemon.poll();
+    running.daemon.finish().await;
+    let view = running.daemon.views.borrow().clone();
+    assert_eq!((running.reads(&host.id), view.violations.len()), (5, 1));
+    assert_eq!(view.workloads[&host.id].violations, by_rule);
+    let generation = view.workloads[&host.id].generation.clone().unwrap();
+    assert_eq!(
+        (generation.rules.get(&number(0)), generation.rules.get(&number(PTRACE))),
+        (Some(&Allow), None)
+    );
 }
 
 /// Check that a workload that there is no room for is counted and told, and learned from its first call once there
@@ -152,7 +195,7 @@ async fn what_was_missed_is_a_gap() {
     let host = Host::new();
     let mut running = host.start("one", None);
     running.daemon.poll();
-    running.daemon.finish();
+    running.daemon.finish().await;
     drop(running);
     host.pass(10);
     let running = host.start("two", Some("programs were unloaded"));
@@ -169,7 +212,7 @@ async fn a_broken_state_folder_is_a_problem_for_a_while() {
     let workloads = host.world.path("state/workloads");
     fs::remove_dir_all(&workloads).unwrap();
     fs::write(&workloads, "in the way").unwrap();
-    assert!(!running.daemon.finish(), "it says that all is written");
+    assert!(!running.daemon.finish().await, "it says that all is written");
     let parts = |running: &Running| -> Vec<String> {
         let view = running.daemon.views.borrow();
         view.health.problems.iter().map(|problem| problem.part.clone()).collect()
@@ -179,7 +222,7 @@ async fn a_broken_state_folder_is_a_problem_for_a_while() {
     assert_eq!(running.reads(&host.id), 5);
     fs::remove_file(&workloads).unwrap();
     fs::create_dir(&workloads).unwrap();
-    assert!(running.daemon.finish());
+    assert!(running.daemon.finish().await);
     assert!(parts(&running).is_empty(), "{:?}", parts(&running));
     assert!(workloads.join(host.id.escape()).join("baseline.json").exists());
 }
@@ -215,7 +258,7 @@ async fn a_pause_is_no_burst() {
     let broken = |running: &Running| running.daemon.views.borrow().violations.len();
     let mut running = host.start("one", None);
     running.daemon.poll();
-    running.daemon.finish();
+    running.daemon.finish().await;
     drop(running);
 
     host.world.script.call(slot(1), 0, 5_000);
@@ -240,7 +283,7 @@ async fn a_clock_may_jump() {
         host.world.script.call(slot(1), 0, calls);
         host.seconds.set(host.seconds.get().saturating_add_signed(jump));
         running.daemon.poll();
-        running.daemon.finish();
+        running.daemon.finish().await;
     }
     let view = running.daemon.views.borrow().clone();
     assert_eq!(running.reads(&host.id), 5 + 2 + 3 + 4);
@@ -257,21 +300,21 @@ async fn state_of_a_newer_version() {
     let host = Host::new();
     let mut running = host.start("one", None);
     running.daemon.poll();
-    running.daemon.finish();
+    running.daemon.finish().await;
     drop(running);
     let path = host.world.path("state/workloads").join(host.id.escape()).join("baseline.json");
-    let newer = fs::read_to_string(&path).unwrap().replacen("\"version\":1", "\"version\":2", 1);
+    let newer = fs::read_to_string(&path).unwrap().replacen("\"version\":2", "\"version\":3", 1);
     fs::write(&path, &newer).unwrap();
     let mut running = host.start("one", None);
     let problem = running.daemon.views.borrow().health.problems[0].clone();
     let text = format!(
         "{} is left as it is, and nothing is stored for {} until it is moved away or can be read: written by a newer \
-         seccinch: it is version 2 of `seccinch.baseline`, this one reads up to 1; upgrade seccinch to read it",
+         seccinch: it is version 3 of `seccinch.baseline`, this one reads up to 2; upgrade seccinch to read it",
         path.display(),
         host.id
     );
     assert_eq!((problem.part, problem.text), (format!("workload {}", host.id), text));
     running.daemon.poll();
-    running.daemon.finish();
+    running.daemon.finish().await;
     assert_eq!(fs::read_to_string(&path).unwrap(), newer);
 }
