@@ -5,6 +5,16 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
+use nix::mount::{MsFlags, mount};
+
+/// Pins need a file system of their own, which not every machine has mounted.
+fn mount_bpf() {
+    let mounts = fs::read_to_string("/proc/self/mounts").expect("the mounts");
+    if !mounts.lines().any(|line| line.split(' ').nth(2) == Some("bpf")) {
+        mount(Some("bpf"), "/sys/fs/bpf", Some("bpf"), MsFlags::empty(), None::<&str>).expect("mounted");
+    }
+}
+
 /// A folder for pins, gone with the test.
 struct Pins(PathBuf);
 
@@ -51,6 +61,7 @@ impl Daemon {
 /// SIGTERM leaves nothing.
 #[test]
 fn a_restart_goes_on_counting() {
+    mount_bpf();
     let folder = tempfile::tempdir().expect("a folder");
     let pins = Pins(format!("/sys/fs/bpf/seccinch-hand-over-{}", std::process::id()).into());
     let at = |name: &str| folder.path().join(name).display().to_string();

@@ -1,12 +1,15 @@
 //! What a daemon has in the kernel, by the kernel's own numbers.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::mem::offset_of;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use aya::maps::{MapInfo, loaded_maps};
+use aya::maps::{Array, Map, MapData, MapInfo, loaded_maps};
 use aya::programs::links::{FdLink, PinnedLink};
 use aya::programs::{ProgramInfo, loaded_links, loaded_programs};
+use seccinch_common::SlotMeta;
 
 use crate::support::poll;
 
@@ -44,6 +47,25 @@ impl Ids {
         let what = format!("the end of {self:?} in the kernel");
         poll::until(&what, poll::SOON, || Ok((!self.is_anything_there()).then_some(())))
     }
+}
+
+/// The slots, of those pinned below a folder, that are not free although nobody of their tree is left: each with how
+/// often it was given back before.
+pub(crate) fn ended_slots(pin: &Path) -> Result<BTreeSet<(usize, u64)>> {
+    const FIELDS: usize = size_of::<SlotMeta>() / 8;
+    let version = entries(pin)?.into_iter().next().context("one version is pinned")?;
+    let map = Map::from_map_data(MapData::from_pin(version.join("maps/META"))?)?;
+    let slots: Array<MapData, [u64; FIELDS]> = map.try_into()?;
+    let slots = slots.iter().collect::<Result<Vec<_>, _>>()?;
+    let field = |slot: &[u64; FIELDS], offset: usize| slot[offset / 8];
+    let root = |slot: &[u64; FIELDS]| field(slot, offset_of!(SlotMeta, root));
+    let live = slots.iter().filter(|slot| field(slot, offset_of!(SlotMeta, live)) > 0);
+    let live: BTreeSet<u64> = live.map(root).collect();
+    let is_ended = |slot: &[u64; FIELDS]| {
+        field(slot, offset_of!(SlotMeta, processes)) > 0 && !live.contains(&root(slot))
+    };
+    let ended = slots.iter().enumerate().filter(|(_, slot)| is_ended(slot));
+    Ok(ended.map(|(number, slot)| (number, field(slot, offset_of!(SlotMeta, generation)))).collect())
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use crate::daemon::{Home, alone};
 use crate::kernel;
 use crate::programs::{Metronome, Programs, workload_of};
+use crate::random::Random;
 use crate::state::State;
 use crate::support::process::{self, Process};
 use crate::support::{poll, sandbox, seccinch};
@@ -91,9 +92,9 @@ fn kill_repeatedly(home: &Home, short: &Path) -> Result<Met> {
     let (mut met, mut counted) = (Met::default(), 0);
     for kill in 0..KILLS {
         let mut daemon = spawn(home)?;
-        let life = LONGEST_LIFE.mul_f64(random.share());
+        let life = LONGEST_LIFE.mul_f64(share(&mut random));
         let at = Instant::now() + life;
-        let until_short = life.mul_f64(random.share());
+        let until_short = life.mul_f64(share(&mut random));
         thread::sleep(until_short);
         process::output(Command::new(short).arg(SHORT.to_string()), poll::SOON)?;
         if kill % 20 == 1 {
@@ -140,18 +141,9 @@ fn wait_for_write(state: &Path, deadline: Instant) {
     while !is_writing() && Instant::now() < deadline {}
 }
 
-/// Numbers that are the same in every run (`SplitMix64`).
-struct Random(u64);
-
-impl Random {
-    /// From 0 to 1.
-    fn share(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        #[expect(clippy::cast_precision_loss, reason = "32 bits")]
-        let share = ((mixed ^ (mixed >> 31)) >> 32) as f64 / 2_f64.powi(32);
-        share
-    }
+/// From 0 to 1.
+fn share(random: &mut Random) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "32 bits")]
+    let share = (random.number() >> 32) as f64 / 2_f64.powi(32);
+    share
 }

@@ -1,6 +1,7 @@
 //! Ring three: the daemon in operation. Killed, flooded, filled, and scraped, and as the unit that is
 //! shipped. One test at a time, as each daemon sees everything that runs.
 
+mod bounds;
 #[path = "../host/daemon.rs"]
 mod daemon;
 mod kernel;
@@ -8,6 +9,8 @@ mod kills;
 mod machine;
 mod programs;
 mod prometheus;
+#[path = "../real/support/random.rs"]
+mod random;
 #[path = "../real/runners/mod.rs"]
 #[expect(dead_code, reason = "shared with the tests of recordings, which use more of it")]
 mod runners;
@@ -21,3 +24,4 @@ mod storm;
 #[expect(dead_code, reason = "likewise")]
 mod support;
 mod unit;
+mod worker;

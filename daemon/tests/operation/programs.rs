@@ -62,6 +62,11 @@ impl Programs {
         Ok(path)
     }
 
+    /// Whether a workload is of a program in it.
+    pub(crate) fn owns(&self, workload: &str) -> bool {
+        workload.starts_with(&workload_of(&self.folder))
+    }
+
     /// The pattern of everything in it.
     pub(crate) fn pattern(&self) -> String {
         format!("{}/*", self.folder.display())
@@ -94,9 +99,12 @@ impl Metronome {
 
     /// Starts one with these words.
     pub(crate) fn with(program: &Path, words: &[&str]) -> Result<Self> {
-        let mut command = Command::new(program);
-        command.args(words).stdin(Stdio::null()).stdout(Stdio::piped());
-        Ok(Self { process: Process::spawn(&mut command)? })
+        Self::of(Command::new(program).args(words).stdin(Stdio::null()))
+    }
+
+    /// Starts one by a command that passes on its output and the signals that it gets.
+    pub(crate) fn of(command: &mut Command) -> Result<Self> {
+        Ok(Self { process: Process::spawn(command.stdout(Stdio::piped()))? })
     }
 
     /// Its process.

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, ensure};
 use seccinch::learn::baseline;
 use seccinch::learn::store::{Bounds, Store};
 use seccinch::model::{
-    Arch, Arguments, Build, Delta, Host, Ledger, PhaseCounts, Role, RoleObservations, Seen, Starts,
+    Arch, Arguments, Build, Callers, Delta, Host, Ledger, PhaseCounts, Role, RoleObservations, Seen, Starts,
     SyscallNr, Timestamp, WorkloadId,
 };
 use seccinch::syscalls;
@@ -92,6 +92,7 @@ fn role(number: usize) -> RoleObservations {
         first: LONG_AGO,
         last: LONG_AGO,
         arguments: Arguments::Unwatched,
+        callers: Callers::default(),
     };
     let syscalls: BTreeMap<_, _> =
         known.skip(number % 200).take(NAMES).map(|nr| (nr, seen.clone())).collect();

@@ -13,12 +13,13 @@ use crate::programs::{FIRST_CALLS, Programs};
 use crate::state::State;
 use crate::support::process::{self, Process};
 use crate::support::{http, poll, sandbox, seccinch};
+use crate::worker::confined;
 
 /// The configuration of most tests: as shipped, but quick.
 const QUICK: &str = "flush_interval = \"1s\"\n";
 
 /// Check that the unit gets ready at boot and says how it goes, that a service started at the same boot is counted
-/// from its first call, that a second daemon ends with the code that is not restarted, that a bad file changes
+/// from its first call, that the process that reads files has no privileges, that a second daemon ends with the code that is not restarted, that a bad file changes
 /// nothing, and that a stop takes no longer than two seconds and leaves nothing unwritten.
 #[test]
 fn the_unit_serves_from_boot_to_stop() -> Result<()> {
@@ -34,6 +35,7 @@ fn the_unit_serves_from_boot_to_stop() -> Result<()> {
         poll::until("the service that boots", PATIENCE, || {
             Ok(Machine::ask(&["workload", "show", "systemd:boot.service"]).ok())
         })?;
+        confined(machine.main_pid()?).with_context(|| machine.said())?;
         a_second_one_ends(&machine)?;
         a_bad_file_changes_nothing(&machine)?;
         machine.systemctl(&["stop", "boot.service"])?;

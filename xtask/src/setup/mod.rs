@@ -7,6 +7,7 @@
 mod fixtures;
 mod golang;
 mod linker;
+mod machine;
 mod programs;
 mod system;
 mod toolchain;
@@ -32,7 +33,7 @@ pub(crate) enum Set {
     Lint,
     /// A Go service and runc for `cargo xtask demo`
     Demo,
-    /// All Go services, Go toolchains and Go programs of `cargo xtask test`
+    /// All Go services, Go toolchains, Go programs and the machine of `cargo xtask test`
     Test,
 }
 
@@ -56,6 +57,7 @@ pub(crate) fn setup(project: &Project, set: Set) -> Result<Toolchain> {
     if set.holds(Set::Test) {
         golang::install(project, &scratch)?;
         programs::build_all(project, &scratch)?;
+        machine::install(project, &scratch)?;
     }
     Ok(toolchain)
 }
