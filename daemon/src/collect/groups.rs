@@ -16,12 +16,13 @@ pub(super) const MOST_GROUPS: usize = 16_384;
 /// or may not be looked for yet.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// What is known of groups.
+/// What is known of groups. By default, all folders are looked at whenever that may help.
 #[derive(Debug, Default)]
 pub(super) struct Groups {
     paths: BTreeMap<u64, String>,
     /// Of what time the last look was: every group that had somebody in it before, and was still there, is known.
     looked: Option<Timestamp>,
+    pause: Duration,
 }
 
 /// An answer about a group.
@@ -36,12 +37,20 @@ pub(super) enum GroupPath<'a> {
 }
 
 impl Groups {
+    /// For who watches a whole host all the time, where many processes are gone when they are asked about: looks at
+    /// all folders once a second at most.
+    pub(super) fn seldom() -> Self {
+        Self { pause: PAUSE, ..Self::default() }
+    }
+
     /// The path of a group that somebody was in at this time. Looks at the folders if it has to and may.
     pub(super) fn path(&mut self, procfs: &ProcFs, number: u64, time: Timestamp) -> GroupPath<'_> {
         if !self.paths.contains_key(&number) {
             match self.looked {
-                Some(looked) if time <= looked && time.until(looked) < PAUSE => return GroupPath::Gone,
-                Some(looked) if time > looked && looked.until(time) < PAUSE => return GroupPath::Unknown,
+                Some(looked) if time <= looked && time.until(looked) < self.pause => return GroupPath::Gone,
+                Some(looked) if time > looked && looked.until(time) < self.pause => {
+                    return GroupPath::Unknown;
+                }
                 // The first time, after the pause, or the clock was set back.
                 _ => self.look(procfs, time),
             }
@@ -86,7 +95,7 @@ mod tests {
         fs::create_dir_all(place.path().join("self")).unwrap();
         fs::write(place.path().join("self/mounts"), format!("none {} cgroup2 rw 0 0\n", root.display()))
             .unwrap();
-        let (procfs, mut groups) = (ProcFs::at(place.path().into()), Groups::default());
+        let (procfs, mut groups) = (ProcFs::at(place.path().into()), Groups::seldom());
         assert_eq!(groups.path(&procfs, u64::MAX, at(1000)), GroupPath::Gone);
         let new = root.join("new");
         fs::create_dir(&new).unwrap();

@@ -129,7 +129,7 @@ impl<K: Targets> Watcher<K> {
             discovery,
             recorder: Recorder::new(now),
             executables: Executables::default(),
-            groups: Groups::default(),
+            groups: Groups::seldom(),
             callers,
             trees: BTreeMap::new(),
             rejected: BTreeSet::new(),
