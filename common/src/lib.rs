@@ -16,7 +16,7 @@ pub use offsets::{Offsets, StackOffsets};
 pub use stack::{StackEvent, StackFlags, StackHead};
 
 /// Changes whenever a map's layout or meaning changes: programs of another version are never reused.
-pub const ABI_VERSION: u32 = 3;
+pub const ABI_VERSION: u32 = 4;
 
 /// Native numbers that are counted; anything above is foreign.
 pub const MAX_SYSCALLS: usize = 512;

@@ -67,8 +67,10 @@ pub struct SlotMeta {
     pub alerted: u64,
     /// 1 if argument values of this slot found no room in the map: those that are there are not all.
     pub arguments_lost: u64,
-    /// Where the Go runtime of this slot's program keeps what the programs read, as byte offsets of 16 bits each,
-    /// from the lowest: `g.goid`, `g.m`, `m.curg`, `g.sched.bp`. 0 if that is not known: then nothing is read.
+    /// Where the Go runtime of this slot's program keeps what the programs read: the offsets of `g.goid`, `g.m`,
+    /// `m.curg` and `g.sched.bp`, in words of 8 bytes and with 8 bits each, from the lowest; above them, in bytes and
+    /// with 32 bits, how far below the thread pointer a thread keeps its goroutine, 0 if that is not known. The whole
+    /// is 0 if nothing is known: then nothing is read.
     pub go: u64,
 }
 

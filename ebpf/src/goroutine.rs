@@ -8,10 +8,6 @@ use crate::{
     user::{self, Registers},
 };
 
-/// `-8(FS)`: cmd/link/internal/ld/lib.go (`computeTLSOffset`), Go 1.27, amd64. A C program with thread-local data
-/// of its own puts it elsewhere: what lies here is then confirmed by nothing.
-const BELOW_THREAD_POINTER: u64 = 8;
-
 /// Where a Go runtime keeps what is read here: [`seccinch_common::SlotMeta::go`].
 #[derive(Clone, Copy)]
 struct Layout(u64);
@@ -26,7 +22,14 @@ impl Layout {
 
     #[inline(always)]
     fn offset(self, place: u32) -> u64 {
-        (self.0 >> (16 * place)) & 0xffff
+        ((self.0 >> (8 * place)) & 0xff) * 8
+    }
+
+    /// How far below the thread pointer a thread keeps its goroutine. C has thread-local data there as well.
+    #[inline(always)]
+    fn below_thread_pointer(self) -> Option<u64> {
+        let below = self.0 >> 32;
+        (below != 0).then_some(below)
     }
 }
 
@@ -49,7 +52,7 @@ struct Machine {
 #[inline(always)]
 pub fn of_call(slot: u16, registers: &Registers, is_outside: bool) -> Option<Goroutine> {
     let layout = Layout::of(slot)?;
-    let of_thread = of_thread().unwrap_or_default();
+    let of_thread = of_thread(layout).unwrap_or_default();
     let by_register = machine(registers.goroutine, layout, registers.stack);
     let (machine, flags) = match by_register {
         Some(machine) => (machine, StackFlags::BY_REGISTER),
@@ -69,8 +72,8 @@ pub fn of_call(slot: u16, registers: &Registers, is_outside: bool) -> Option<Gor
 }
 
 #[inline(always)]
-fn of_thread() -> Option<u64> {
-    user::read(user::thread_pointer()?.wrapping_sub(BELOW_THREAD_POINTER))
+fn of_thread(layout: Layout) -> Option<u64> {
+    user::read(user::thread_pointer()?.wrapping_sub(layout.below_thread_pointer()?))
 }
 
 /// The machine of a goroutine, if it is one that this thread runs now: its machine says so, and the stack pointer

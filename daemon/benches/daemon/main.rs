@@ -1,5 +1,7 @@
 //! What the daemon costs on this machine: `cargo xtask bench`. As a test it would judge how busy the machine is.
 
+#[path = "../../tests/real/support/bpf_fs.rs"]
+mod bpf_fs;
 #[path = "../../tests/host/daemon.rs"]
 #[expect(dead_code, reason = "shared with the tests of the daemon, which use more of it")]
 mod daemon;

@@ -1,12 +1,12 @@
 //! From a stack as the kernel walked it to the functions that were under way.
 //!
-//! Go keeps frame pointers, so the kernel's walk is right but for three places: the innermost functions have none, and
-//! their caller is missing; the scheduler's own stack leads on into a goroutine that had stopped before; and a thread's
-//! outermost frame is followed by what happens to lie there. Source: `src/runtime/asm_amd64.s` (`mcall`, `mstart`) and
-//! `src/runtime/traceback.go`, Go 1.19 to 1.27.
+//! Go keeps frame pointers, so the kernel's walk is right but for four places: the innermost functions have none, and
+//! their caller is missing; a new thread has the frame pointer of the one that made it; the scheduler's own stack leads
+//! on into a goroutine that had stopped before; and a thread's outermost frame is followed by what happens to lie there.
+//! Source: `src/runtime/asm_amd64.s` (`mcall`, `mstart`) and `src/runtime/traceback.go`, Go 1.19 to 1.27.
 
 use super::image::{Access, Image};
-use super::package::{is_standard_library, package_of};
+use super::package::{is_standard_library, name_for_print, package_of};
 use super::pclntab::{Frame, Table};
 use crate::model;
 
@@ -20,6 +20,8 @@ const LEFT: &str = "runtime.mcall";
 const GROWING: &str = "runtime.morestack";
 /// Decides which goroutine is next.
 const SCHEDULER: &str = "runtime.schedule";
+/// Returns twice: in the new thread too, on its own stack.
+const NEW_THREAD: &str = "runtime.clone";
 const WORD: i32 = 8;
 
 /// A stack, by addresses as they were in the process.
@@ -31,29 +33,45 @@ pub struct Stack<'a> {
     pub top: &'a [u64],
     /// Where the executable's code was mapped (`mm_struct.start_code`).
     pub start_code: u64,
+    /// C called, and the addresses after the first are those of the goroutine that had called C.
+    pub from_c: bool,
 }
 
-/// The functions that were under way, innermost first. What is no Go function is left out.
+/// The functions that were under way, innermost first. What is no Go function is left out. C keeps no frame pointers:
+/// what they led to from C is believed if it goes on to where a stack begins, as chance does not.
 pub fn frames<'data>(image: &Image<'data>, table: &Table<'data>, stack: &Stack<'_>) -> Vec<Frame<'data>> {
     let bias = load_bias(image, stack.start_code);
     let linked = |address: u64| address.wrapping_sub(bias);
     let mut addresses: Vec<u64> = stack.addresses.iter().copied().map(linked).collect();
-    if let Some(missing) = missing_caller(table, &addresses, stack.top, bias) {
-        addresses.insert(1, missing);
+    match caller_of_innermost(image, table, &addresses, stack.top, bias) {
+        Some(Origin::Caller(address)) if addresses.get(1) != Some(&address) => addresses.insert(1, address),
+        Some(Origin::Nobody) => addresses.truncate(1),
+        _ => {}
     }
+    let is_led_by_c =
+        !stack.from_c && addresses.first().is_some_and(|first| table.function_at(*first).is_none());
+    let frames = down_to_the_end(table, &addresses);
+    let is_believed = !is_led_by_c || frames.len() >= MOST_FRAMES || frames.last().is_some_and(is_outermost);
+    if is_believed { frames } else { Vec::new() }
+}
+
+fn down_to_the_end<'data>(table: &Table<'data>, addresses: &[u64]) -> Vec<Frame<'data>> {
     let mut frames = Vec::new();
     for address in addresses {
         // All of them are return addresses: that of a system call is behind it too.
-        let found = table.frames(address.wrapping_sub(1));
-        let Some(outer) = found.last().map(|frame| frame.function) else { continue };
-        frames.extend(found);
-        let is_left = outer == GROWING && frames.iter().any(|frame| frame.function == SCHEDULER);
-        if is_left || OUTERMOST.contains(&outer) || frames.len() >= MOST_FRAMES {
+        frames.extend(table.frames(address.wrapping_sub(1)));
+        let is_left = frames.last().is_some_and(|frame| frame.function == GROWING)
+            && frames.iter().any(|frame| frame.function == SCHEDULER);
+        if is_left || frames.last().is_some_and(is_outermost) || frames.len() >= MOST_FRAMES {
             break;
         }
     }
     frames.truncate(MOST_FRAMES);
     frames
+}
+
+fn is_outermost(frame: &Frame<'_>) -> bool {
+    OUTERMOST.contains(&frame.function)
 }
 
 /// Whether the scheduler called, which works for no goroutine: the one that it is about to run has not begun yet.
@@ -67,14 +85,32 @@ fn load_bias(image: &Image<'_>, start_code: u64) -> u64 {
     code.map(|segment| segment.range().start).min().map_or(0, |first| start_code.wrapping_sub(first))
 }
 
-/// The caller of a function without a frame pointer: its return address lies where the stack was at its entry.
-fn missing_caller(table: &Table<'_>, addresses: &[u64], top: &[u64], bias: u64) -> Option<u64> {
+/// How the innermost function came to run.
+enum Origin {
+    Caller(u64),
+    /// It is where a new thread begins, or a signal's handler ends: the frame pointer is another's.
+    Nobody,
+}
+
+/// The caller of a function without a frame pointer: its return address lies where the stack was at its entry. Nothing
+/// if that was not sent.
+fn caller_of_innermost(
+    image: &Image<'_>,
+    table: &Table<'_>,
+    addresses: &[u64],
+    top: &[u64],
+    bias: u64,
+) -> Option<Origin> {
     let address = *addresses.first()?;
     let function = table.function_at(address)?;
     let delta = table.stack_delta(&function, address)?;
     let word = top.get(usize::try_from(delta / WORD).ok()?)?.wrapping_sub(bias);
-    let is_known = addresses.get(1) == Some(&word);
-    table.function_at(word).filter(|_| !is_known).map(|_| word)
+    if table.function_at(word).is_some() {
+        return Some(Origin::Caller(word));
+    }
+    // Words that could not be read are zeros, as those behind a new stack often are. C can call too.
+    let is_telling = top.iter().any(|word| *word != 0) || function.name == NEW_THREAD;
+    (is_telling && !image.is_executable(word)).then_some(Origin::Nobody)
 }
 
 /// The frame that answers "who?" in one line: the innermost one that is not of the standard library; else the
@@ -83,6 +119,15 @@ pub fn site(frames: &[model::Frame]) -> Option<&model::Frame> {
     let callers = || frames.iter().filter(|frame| !is_plumbing(&package_of(&frame.function)));
     let outside = callers().find(|frame| !is_standard_library(&package_of(&frame.function)));
     outside.or_else(|| callers().next()).or_else(|| frames.first())
+}
+
+/// Who called, in one line: `main.(*Server).run (server.go:12)`, the function as Go's own stack traces name it. Nothing
+/// of a stack without frames.
+pub fn one_line(frames: &[model::Frame]) -> Option<String> {
+    let site = site(frames)?;
+    let file = site.file.rsplit('/').next().unwrap_or_default();
+    let function = name_for_print(&site.function);
+    Some(if file.is_empty() { function.into_owned() } else { format!("{function} ({file}:{})", site.line) })
 }
 
 /// Of all who make a call, the one that says most: the first whose stack leads to the program's own code or a module's,

@@ -5,15 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, Stdio};
 
-use nix::mount::{MsFlags, mount};
-
-/// Pins need a file system of their own, which not every machine has mounted.
-fn mount_bpf() {
-    let mounts = fs::read_to_string("/proc/self/mounts").expect("the mounts");
-    if !mounts.lines().any(|line| line.split(' ').nth(2) == Some("bpf")) {
-        mount(Some("bpf"), "/sys/fs/bpf", Some("bpf"), MsFlags::empty(), None::<&str>).expect("mounted");
-    }
-}
+use crate::bpf_fs;
 
 /// A folder for pins, gone with the test.
 struct Pins(PathBuf);
@@ -61,9 +53,9 @@ impl Daemon {
 /// SIGTERM leaves nothing.
 #[test]
 fn a_restart_goes_on_counting() {
-    mount_bpf();
     let folder = tempfile::tempdir().expect("a folder");
-    let pins = Pins(format!("/sys/fs/bpf/seccinch-hand-over-{}", std::process::id()).into());
+    let name = format!("seccinch-hand-over-{}", std::process::id());
+    let pins = Pins(bpf_fs::pin(&name).expect("a place for pins"));
     let at = |name: &str| folder.path().join(name).display().to_string();
     let text = format!(
         "state = \"{}\"\ndiscover = \"none\"\n[http]\nlisten = \"off\"\n[control]\nsocket = \"{}\"\n[kernel]\npin = \"{}\"\n",

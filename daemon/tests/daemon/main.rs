@@ -4,5 +4,7 @@
 
 #![expect(clippy::expect_used, reason = "a helper that fails is a failed test")]
 
+#[path = "../real/support/bpf_fs.rs"]
+mod bpf_fs;
 mod errors;
 mod hand_over;

@@ -6,6 +6,7 @@ mod dwarf;
 #[path = "../real/support/fixtures.rs"]
 #[expect(dead_code, reason = "shared with the tests of recordings, which use more of it")]
 mod fixtures;
+mod layout;
 mod programs;
 #[path = "../real/support/random.rs"]
 mod random;

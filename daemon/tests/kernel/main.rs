@@ -4,7 +4,14 @@
 //! others too.
 
 mod alerts;
-mod goroutines;
+#[path = "../real/support/bpf_fs.rs"]
+mod bpf_fs;
+mod every_version;
+#[path = "../real/support/fixtures.rs"]
+#[expect(dead_code, reason = "shared with the tests of recordings, which use more of it")]
+mod fixtures;
+mod go_program;
+mod names;
 mod pins;
 mod slots;
 mod stacks;

@@ -10,10 +10,11 @@ use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 use std::{env, fs, io, thread};
 
-use nix::mount::{MsFlags, mount};
 use seccinch::kernel::{self, Executions, Happening, Kernel, LoadOptions, Slot, Source as _, Targets as _};
 use seccinch::model::{Arch, SyscallNr};
 use seccinch::syscalls;
+
+use crate::bpf_fs;
 
 /// For what has to happen at once, on a machine with other things to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
@@ -101,24 +102,13 @@ impl Drop for OnDemand {
     }
 }
 
-const BPF: &str = "/sys/fs/bpf";
-
-/// A machine without systemd may have nothing there.
-static MOUNTED: LazyLock<()> = LazyLock::new(|| {
-    let table = fs::read_to_string("/proc/self/mounts").expect("mounts can be read");
-    if !table.lines().any(|line| line.split(' ').nth(1) == Some(BPF)) {
-        mount(Some("bpf"), BPF, Some("bpf"), MsFlags::empty(), None::<&str>)
-            .expect("a BPF file system can be mounted");
-    }
-});
-
 /// A folder for pins, cleared whatever happens.
 pub(crate) struct PinFolder(PathBuf);
 
 impl PinFolder {
     pub(crate) fn new(name: &str) -> Self {
-        LazyLock::force(&MOUNTED);
-        Self(Path::new(BPF).join(format!("seccinch-test-{name}-{}", std::process::id())))
+        let name = format!("seccinch-test-{name}-{}", std::process::id());
+        Self(bpf_fs::pin(&name).expect("a place for pins"))
     }
 
     pub(crate) fn path(&self) -> &Path {

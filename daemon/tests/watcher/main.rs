@@ -1,6 +1,9 @@
 //! The watcher on the real kernel: found as it starts, counted from its first call, and across daemons.
 #![expect(clippy::expect_used, reason = "a helper that fails is a failed test")]
 
+#[path = "../real/support/bpf_fs.rs"]
+mod bpf_fs;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 use std::thread::sleep;
@@ -96,7 +99,7 @@ fn a_program_is_watched_from_start_to_end() {
 #[test]
 fn a_daemon_that_takes_over_goes_on() {
     let program = program("taken-over");
-    let pin = PathBuf::from(format!("/sys/fs/bpf/seccinch-test-{}", process::id()));
+    let pin = bpf_fs::pin(format!("seccinch-test-{}", process::id())).expect("a place for pins");
     let mut watcher = watch(&program, Some(&pin), Vec::new());
     let first = start(&program);
     let before = poll_for(&mut watcher, 3);

@@ -3,8 +3,8 @@
 //! Each folder of `daemon/tests/real/go/` is a program: a package of its own with a `go.mod` that needs
 //! the standard library only. Its variants are `PROGRAM-go1.27-cgo0`, `PROGRAM-go1.27-cgo1`, and
 //! the same with `-stripped`. There is no `cgo1` where cgo would change nothing, and no `cgo0` where
-//! the program has C in a file without `//go:build cgo`. One program is built by every version of Go,
-//! and as `-pie-stripped`, for the tests of what they write into it.
+//! the program has C in a file without `//go:build cgo`. One program is built by every version of Go, also as
+//! `-pie-stripped` and, with C in it, `-static`, for the tests of what they write into it and of how it runs.
 
 use std::{
     fs,
@@ -34,6 +34,7 @@ const EVERY_VERSION: &str = "stacks";
 type Form = (&'static str, &'static [&'static str]);
 const FORMS: &[Form] = &[("", &[]), ("-stripped", &["-ldflags", "-s -w"])];
 const PIE: Form = ("-pie-stripped", &["-buildmode=pie", "-ldflags", "-s -w"]);
+const STATIC: Form = ("-static", &["-ldflags", "-linkmode external -extldflags -static"]);
 
 /// Builds the programs whose sources have changed since they were built.
 pub(super) fn build_all(project: &Project, scratch: &Scratch) -> Result<()> {
@@ -65,7 +66,8 @@ fn build(project: &Project, folder: &Path, name: &str, scratch: &Path) -> Result
     let every = name == EVERY_VERSION;
     for &go in TOOLCHAINS.iter().filter(|go| every || go.scope == Scope::All) {
         for cgo in cgo_choices(project, go, folder)? {
-            for &(suffix, arguments) in FORMS.iter().chain(every.then_some(&PIE)) {
+            let more = every.then_some(&PIE).into_iter().chain((every && cgo == "1").then_some(&STATIC));
+            for &(suffix, arguments) in FORMS.iter().chain(more) {
                 let variant = format!("{name}-go{}-cgo{cgo}{suffix}", go.language);
                 let mut command = go_in(project, go, folder, cgo);
                 command.args(["build", "-trimpath", "-buildvcs=false"]).args(arguments);

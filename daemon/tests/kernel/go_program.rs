@@ -1,39 +1,43 @@
-//! The Go program that says itself which goroutine makes which call, and what the kernel side tells of it.
+//! The Go program that says itself which goroutine makes which call on which way, and what the kernel side tells of it.
 #![expect(clippy::expect_used, reason = "a helper that fails is a failed test")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, fs};
 
-use object::{Object as _, ObjectSegment as _, ObjectSymbol as _, SegmentFlags, SymbolKind};
-use seccinch::golang::{self, GoLayout};
+use seccinch::golang::GoLayout;
+use seccinch::inspect::Inspector;
 use seccinch::kernel::{FileKey, Happening, Kernel, Slot, Targets as _, Verdict};
-use seccinch::model::SyscallNr;
+use seccinch::model::{GoBuild, SyscallNr};
 
+use crate::fixtures;
 use crate::support::{events, nr, wait_for_exec};
 
 /// One build of the program.
 pub(crate) struct Program {
     path: PathBuf,
-    /// The same build with its symbols.
-    symbols: PathBuf,
 }
 
 impl Program {
     pub(crate) fn new(variant: &str) -> Self {
-        let clone = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../.cache"));
-        let cache = env::var_os("SECCINCH_CACHE").map_or_else(clone, PathBuf::from);
-        let path = |variant| cache.join("go-programs").join(format!("goroutines-{variant}"));
-        let program = Self { path: path(variant), symbols: path(variant.trim_end_matches("-stripped")) };
-        assert!(program.path.is_file(), "{} is missing: run `cargo xtask setup`", program.path.display());
-        program
+        let path = fixtures::cache().join("go-programs").join(format!("stacks-{variant}"));
+        assert!(path.is_file(), "{} is missing: run `cargo xtask setup`", path.display());
+        Self { path }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(crate) fn layout(&self) -> GoLayout {
-        let bytes = fs::read(&self.path).expect("a program");
-        let build = golang::inspect("goroutines".into(), &*bytes).expect("an ELF file");
-        GoLayout::of(&build.go.expect("a Go program")).expect("a known version")
+        GoLayout::of(&self.build()).expect("a known version")
+    }
+
+    pub(crate) fn build(&self) -> GoBuild {
+        let file = File::open(&self.path).expect("a program");
+        let build = Inspector::local().describe(String::new(), file).expect("an ELF file");
+        build.go.expect("a Go program")
     }
 
     /// The kernel's name for its file.
@@ -77,16 +81,33 @@ pub(crate) struct Run {
     pub(crate) stacks: Vec<Told>,
     pub(crate) first_seen: BTreeSet<SyscallNr>,
     pub(crate) alerts: usize,
-    /// Which goroutine made which call.
-    pub(crate) said: BTreeMap<String, u64>,
+    /// By the call's name.
+    pub(crate) said: BTreeMap<String, Said>,
+}
+
+/// What the program said of one of its calls.
+pub(crate) struct Said {
+    pub(crate) goroutine: u64,
+    /// The functions that were under way, innermost first, with the line of each.
+    pub(crate) way: Vec<(String, u32)>,
+}
+
+impl Said {
+    /// `getuid`, `7`, and `main.raw:81` or more of the kind, with tabs between them.
+    fn read(line: &str) -> (String, Self) {
+        let mut fields = line.split('\t');
+        let name = fields.next().expect("a name").to_owned();
+        let goroutine = fields.next().expect("a goroutine").parse().expect("a number");
+        let place = |place: &str| {
+            let (function, line) = place.rsplit_once(':').expect("a place");
+            (function.to_owned(), line.parse().expect("a line"))
+        };
+        (name, Self { goroutine, way: fields.map(place).collect() })
+    }
 }
 
 impl Run {
     fn new(process: u32, output: &str, events: Vec<Happening>) -> Self {
-        let line = |line: &str| {
-            let (name, goroutine) = line.split_once(' ').expect("two words");
-            (name.to_owned(), goroutine.parse().expect("a number"))
-        };
         let slot = |event: &Happening| match event {
             Happening::Exec { slot, tgid, .. } if *tgid == process => Some(*slot),
             _ => None,
@@ -96,7 +117,7 @@ impl Run {
             stacks: Vec::new(),
             first_seen: BTreeSet::new(),
             alerts: 0,
-            said: output.lines().map(line).collect(),
+            said: output.lines().map(Said::read).collect(),
         };
         for event in events {
             run.take_in(event);
@@ -120,35 +141,5 @@ impl Run {
     /// The stacks of one call, in their order.
     pub(crate) fn of(&self, name: &str) -> Vec<&Told> {
         self.stacks.iter().filter(|stack| stack.nr == nr(name)).collect()
-    }
-}
-
-/// The functions of a program.
-pub(crate) struct Functions {
-    by_address: BTreeMap<u64, String>,
-    /// Where its code is to be mapped.
-    pub(crate) code: u64,
-}
-
-impl Functions {
-    pub(crate) fn of(program: &Program) -> Self {
-        let bytes = fs::read(&program.symbols).expect("a program");
-        let file = object::File::parse(&*bytes).expect("an ELF file");
-        let is_code = |flags| matches!(flags, SegmentFlags::Elf { p_flags, .. } if p_flags.0 & object::elf::PF_X.0 != 0);
-        let functions = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
-        Self {
-            by_address: functions.map(|f| (f.address(), f.name().expect("a text").to_owned())).collect(),
-            code: file.segments().find(|segment| is_code(segment.flags())).expect("code").address(),
-        }
-    }
-
-    /// The function that a return address leads back to.
-    pub(crate) fn at(&self, back: u64) -> &str {
-        self.by_address.range(..back).next_back().map_or("?", |(_, name)| name)
-    }
-
-    /// A whole stack, from the innermost function on.
-    pub(crate) fn names(&self, told: &Told) -> Vec<&str> {
-        told.frames.iter().map(|frame| self.at(*frame)).collect()
     }
 }
