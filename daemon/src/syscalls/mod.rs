@@ -1,11 +1,13 @@
-//! System call numbers, their names, and the arguments that are watched.
+//! System call numbers, their names, their kinds, and the arguments that are watched.
 //!
 //! Names and numbers come from the `syscalls` crate, which follows the kernel's own tables
 //! (`arch/x86/entry/syscalls/syscall_64.tbl`, `scripts/syscall.tbl`).
 
+mod kind;
 mod parse;
 mod watched;
 
+pub use kind::{Kind, kind};
 pub use parse::{UnknownSyscall, parse};
 pub use watched::{Watched, watched, watched_by_name};
 
