@@ -33,6 +33,7 @@ pub(super) fn parse(blob: &[u8]) -> Option<GoBuild> {
         path: line("path\t").next().map(str::to_owned),
         module,
         cgo,
+        goroutine_below: None,
     })
 }
 

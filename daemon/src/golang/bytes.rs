@@ -21,3 +21,9 @@ pub(super) fn text_at(bytes: &[u8], position: usize) -> Option<&str> {
     let rest = &rest[..rest.len().min(MOST_TEXT_BYTES)];
     CStr::from_bytes_until_nul(rest).ok()?.to_str().ok()
 }
+
+/// Whether this text begins at the place, and ends before a zero byte.
+pub(super) fn is_text_at(bytes: &[u8], place: u32, text: &[u8]) -> bool {
+    let rest = usize::try_from(place).ok().and_then(|place| bytes.get(place..));
+    rest.and_then(|rest| rest.strip_prefix(text)).is_some_and(|rest| rest.first() == Some(&0))
+}

@@ -1,14 +1,18 @@
 //! What an ELF file's program headers lead to. Section headers are used where they are, never needed.
 
 use object::elf::{
-    DT_NEEDED, DT_STRTAB, Dyn64, DynamicTag, ELF_NOTE_GNU, ELF_NOTE_GO, FileHeader64, NT_GNU_BUILD_ID,
-    NT_GO_BUILD_ID, PF_W, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader64, ProgramType,
+    DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRTAB, Dyn64, DynamicTag, ELF_NOTE_GNU, ELF_NOTE_GO, FileHeader64,
+    NT_GNU_BUILD_ID, NT_GO_BUILD_ID, PF_W, PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, PT_TLS, ProgramHeader64,
+    ProgramType, SectionHeader64,
 };
 use object::read::elf::{Dyn as _, FileHeader as _, ProgramHeader as _, SectionHeader as _, SectionTable};
 use object::{Endianness, ReadRef};
 use thiserror::Error;
 
-use super::buildinfo;
+use super::bytes::is_text_at;
+use super::image::ThreadLocal;
+use super::scan::libraries::Needs;
+use super::{buildinfo, thread};
 use crate::model::{Build, GoBuild, Linkage};
 
 /// Why a file is not understood.
@@ -38,11 +42,27 @@ const MOST_ID_BYTES: usize = 256;
 /// is left out.
 pub fn inspect<'data, R: ReadRef<'data>>(path: String, file: R) -> Result<Build, Error> {
     let elf = Elf::parse(file)?;
-    let go = match elf.build_info_by_section() {
+    let mut go = match elf.build_info_by_section() {
         Some(go) => Some(go),
         None => elf.build_info_by_scan()?,
     };
+    if let Some(go) = &mut go {
+        go.goroutine_below = thread::usual(elf.header.e_machine(elf.endian), elf.thread_local());
+    }
     Ok(Build { path, id: elf.build_id(), go, linkage: Some(elf.linkage()) })
+}
+
+/// What the executable or the library in `file` needs, and in which folders it has that looked for.
+///
+/// # Errors
+/// The file is no 64-bit ELF file.
+pub fn needs<'data, R: ReadRef<'data>>(file: R) -> Result<Needs, Error> {
+    let elf = Elf::parse(file)?;
+    Ok(Needs {
+        linkage: elf.linkage(),
+        rpath: elf.folders(DT_RPATH).unwrap_or_default(),
+        runpath: elf.folders(DT_RUNPATH),
+    })
 }
 
 /// The headers of an ELF file. Nothing but the file's header and the program headers is known to be there.
@@ -69,6 +89,12 @@ impl<'data, R: ReadRef<'data>> Elf<'data, R> {
     ) -> impl Iterator<Item = &'data ProgramHeader64<Endianness>> {
         let endian = self.endian;
         self.segments.iter().filter(move |segment| segment.p_type(endian) == wanted)
+    }
+
+    /// The variables of each thread, if it has any.
+    pub(super) fn thread_local(&self) -> Option<ThreadLocal> {
+        let segment = self.of_type(PT_TLS).next()?;
+        Some(ThreadLocal { size: segment.p_memsz(self.endian), alignment: segment.p_align(self.endian) })
     }
 
     /// A segment's bytes, if it is not larger than any real one of its kind.
@@ -122,11 +148,21 @@ impl<'data, R: ReadRef<'data>> Elf<'data, R> {
     }
 
     fn needed(&self) -> Option<Vec<String>> {
+        Some(self.texts(DT_NEEDED)?.take(MOST_NEEDED).collect())
+    }
+
+    /// The text of every dynamic entry with this tag.
+    fn texts(&self, tag: DynamicTag) -> Option<impl Iterator<Item = String>> {
         let entries = self.dynamic()?;
         let strings = self.file_offset(self.dynamic_value(DT_STRTAB)?)?;
-        let needed = entries.iter().filter(|entry| entry.d_tag(self.endian) == DT_NEEDED);
-        let names = needed.filter_map(|entry| self.string(strings.checked_add(entry.d_val(self.endian))?));
-        Some(names.take(MOST_NEEDED).collect())
+        let wanted = entries.iter().filter(move |entry| entry.d_tag(self.endian) == tag);
+        Some(wanted.filter_map(move |entry| self.string(strings.checked_add(entry.d_val(self.endian))?)))
+    }
+
+    /// The folders of one kind that the file has libraries looked for in, as they are written there.
+    fn folders(&self, tag: DynamicTag) -> Option<Vec<String>> {
+        let list = self.texts(tag)?.next()?;
+        Some(list.split(':').take(MOST_NEEDED).map(str::to_owned).collect())
     }
 
     fn string(&self, start: u64) -> Option<String> {
@@ -152,9 +188,18 @@ impl<'data, R: ReadRef<'data>> Elf<'data, R> {
         sane.then(|| self.header.sections(self.endian, self.file).ok()).flatten()
     }
 
+    /// The section with this name. All names are read at once and looked at where they begin: a hostile file has
+    /// many, without an end.
+    pub(super) fn section(&self, name: &[u8]) -> Option<&'data SectionHeader64<Endianness>> {
+        let sections = self.sections()?;
+        let names = self.header.section_strings_index(self.endian, self.file).ok()?;
+        let (offset, size) = sections.section(names).ok()?.file_range(self.endian)?;
+        let names = self.file.read_bytes_at(offset, size.min(MOST_PART_BYTES)).ok()?;
+        sections.iter().find(|section| is_text_at(names, section.sh_name.get(self.endian), name))
+    }
+
     fn build_info_by_section(&self) -> Option<GoBuild> {
-        let (_, section) = self.sections()?.section_by_name(self.endian, b".go.buildinfo")?;
-        let (offset, size) = section.file_range(self.endian)?;
+        let (offset, size) = self.section(b".go.buildinfo")?.file_range(self.endian)?;
         buildinfo::parse(self.file.read_bytes_at(offset, size.min(buildinfo::MOST_BYTES)).ok()?)
     }
 
@@ -170,7 +215,9 @@ impl<'data, R: ReadRef<'data>> Elf<'data, R> {
             budget -= size;
             let data = self.file.read_bytes_at(offset.min(length), size).map_err(|()| Error::Segment)?;
             let is_magic = |start: &usize| data[*start..].starts_with(buildinfo::MAGIC);
-            let blob = (0..data.len()).step_by(16).find(is_magic);
+            // It is the address that is aligned: segments begin anywhere.
+            let first = usize::try_from(segment.p_vaddr(self.endian).wrapping_neg() % 16).unwrap_or_default();
+            let blob = (first..data.len()).step_by(16).find(is_magic);
             if let Some(go) = blob.and_then(|start| buildinfo::parse(&data[start..])) {
                 return Ok(Some(go));
             }

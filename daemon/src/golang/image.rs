@@ -6,13 +6,13 @@
 use std::ops::Range;
 
 use object::elf::{
-    DT_RELA, DT_RELASZ, DT_RELR, DT_RELRSZ, EM_AARCH64, EM_X86_64, PF_W, PF_X, PT_LOAD, PT_TLS,
-    R_AARCH64_RELATIVE, R_X86_64_RELATIVE, SHT_SYMTAB,
+    DT_RELA, DT_RELASZ, DT_RELR, DT_RELRSZ, DynamicTag, EM_AARCH64, EM_X86_64, PF_W, PF_X, PT_LOAD,
+    ProgramType, R_AARCH64_RELATIVE, R_X86_64_RELATIVE, SHT_SYMTAB,
 };
 use object::read::elf::{FileHeader as _, ProgramHeader as _, SectionHeader as _, Sym as _};
 use thiserror::Error;
 
-use super::bytes::u64_at;
+use super::bytes::{is_text_at, u64_at};
 use super::elf::{self, Elf};
 use super::relocations::Relocations;
 use crate::model::{Arch, Linkage};
@@ -142,9 +142,7 @@ impl<'data> Image<'data> {
 
     /// The variables of each thread, if it has any.
     pub fn thread_local(&self) -> Option<ThreadLocal> {
-        let segment = self.elf.of_type(PT_TLS).next()?;
-        let endian = self.elf.endian;
-        Some(ThreadLocal { size: segment.p_memsz(endian), alignment: segment.p_align(endian) })
+        self.elf.thread_local()
     }
 
     /// What lies at this address, to the end of the segment's part in the file.
@@ -192,7 +190,7 @@ impl<'data> Image<'data> {
     /// The addresses of the section with this name, if there are section headers and it would be mapped.
     pub fn section(&self, name: &[u8]) -> Option<Range<u64>> {
         let endian = self.elf.endian;
-        let (_, section) = self.elf.sections()?.section_by_name(endian, name)?;
+        let section = self.elf.section(name)?;
         let start = section.sh_addr(endian);
         let range = start..start.checked_add(section.sh_size(endian))?;
         (start != 0 && self.slice(range.clone()).is_some()).then_some(range)
@@ -201,18 +199,27 @@ impl<'data> Image<'data> {
     /// The value of the symbol with this name, if the file is not stripped. An address, but for thread-local symbols.
     pub fn symbol(&self, name: &[u8]) -> Option<u64> {
         let endian = self.elf.endian;
-        let symbols = self.elf.sections()?.symbols(endian, self.elf.file, SHT_SYMTAB).ok()?;
-        let mut all = symbols.iter();
-        let found = all.find(|symbol| symbols.symbol_name(endian, symbol) == Ok(name))?;
+        let sections = self.elf.sections()?;
+        let symbols = sections.symbols(endian, self.elf.file, SHT_SYMTAB).ok()?;
+        let names = sections.section(symbols.string_section()).ok()?.data(endian, self.elf.file).ok()?;
+        let found = symbols.iter().find(|symbol| is_text_at(names, symbol.st_name(endian), name))?;
         Some(found.st_value(endian))
     }
 
+    /// The value of the first entry of the dynamic section with this tag.
+    pub(super) fn dynamic_value(&self, tag: DynamicTag) -> Option<u64> {
+        self.elf.dynamic_value(tag)
+    }
+
+    /// The addresses of the first segment of this kind, one that is a table within others.
+    pub(super) fn part(&self, wanted: ProgramType) -> Option<Range<u64>> {
+        let segment = self.elf.of_type(wanted).next()?;
+        let start = segment.p_vaddr(self.elf.endian);
+        Some(start..start.checked_add(segment.p_filesz(self.elf.endian))?)
+    }
+
     /// A table that one dynamic entry gives the address of, and another the size.
-    fn dynamic_table(
-        &self,
-        start: object::elf::DynamicTag,
-        size: object::elf::DynamicTag,
-    ) -> Option<&'data [u8]> {
+    pub(super) fn dynamic_table(&self, start: DynamicTag, size: DynamicTag) -> Option<&'data [u8]> {
         let start = self.elf.dynamic_value(start)?;
         self.slice(start..start.checked_add(self.elf.dynamic_value(size)?)?)
     }

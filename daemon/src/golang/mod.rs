@@ -18,8 +18,11 @@ mod pcvalue;
 mod relocations;
 pub mod scan;
 mod stack;
+mod symbols;
+mod thread;
 
-pub use elf::{Error, inspect};
+pub use elf::{Error, inspect, needs};
 pub use layout::GoLayout;
 pub use package::{is_standard_library, name_for_print, package_of};
-pub use stack::{MOST_FRAMES, Stack, essence, frames, is_scheduler, site, telling};
+pub use stack::{MOST_FRAMES, Stack, essence, frames, is_scheduler, one_line, site, telling};
+pub use thread::goroutine_below;

@@ -36,8 +36,8 @@ pub enum Error {
 
 /// Places that look like a table and are none; a hostile file could have a million.
 const MOST_CANDIDATES: usize = 4;
-/// The largest programs have a fifth of this.
-const MOST_FUNCTIONS: u64 = 1 << 20;
+/// The largest programs have two fifths of this.
+const MOST_FUNCTIONS: u64 = 1 << 19;
 /// The name or file that is not known, as the runtime writes it.
 const UNKNOWN: &str = "?";
 /// `_func`: offsets up to Go 1.19, and up to `cuOffset` also later.

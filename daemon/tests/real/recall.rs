@@ -1,19 +1,18 @@
 //! Nothing that strace sees is missing from what was recorded, nothing that was recorded is missing from a scan of the
-//! binary; and little else is allowed.
+//! binary (`scanned`); and little else is allowed.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
 use crate::runners::{self, plain};
+use crate::scanned::reachable;
 use crate::services::{Launch, Service};
-use crate::support::fixtures::Program;
 use crate::support::folder::Folder;
 use crate::support::load::Load;
-use crate::support::seccinch::{self, Build};
+use crate::support::seccinch::{self, Build, Strictness};
 use crate::support::{docker, poll, profile, sandbox, strace};
 
 /// Files of a comparison.
@@ -88,16 +87,6 @@ fn attached(service: &Service) -> Result<()> {
     comparison.nothing_missed().map(drop)
 }
 
-/// Fails unless a scan of the binary and its libraries finds all that the program was seen to do; prints a row.
-fn reachable(name: &str, program: &Path, observations: &Path) -> Result<()> {
-    let observed = seccinch::observed_of(observations, program)?;
-    let reachable = seccinch::reachable(program)?;
-    let missing: Vec<_> = observed.difference(&reachable).collect();
-    println!("scan: {name:32} observed {:3} of {:3} reachable", observed.len(), reachable.len());
-    ensure!(missing.is_empty(), "{name}: observed, but not found by the scan: {missing:?}");
-    Ok(())
-}
-
 /// As many frames as are kept of a stack.
 const MOST_FRAMES: usize = 64;
 
@@ -117,39 +106,9 @@ fn called(name: &str, program: &Path, observations: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Programs that do something small and end, with their arguments.
-const COMMANDS: [(Program, &[&str]); 9] = [
-    (Program::Debian { package: "runc", path: "usr/sbin/runc" }, &["list"]),
-    (Program::Debian { package: "containerd", path: "usr/bin/ctr" }, &["version"]),
-    (Program::Debian { package: "containerd", path: "usr/bin/containerd" }, &["config", "default"]),
-    (Program::Go { program: "metronome", variant: "go1.19-cgo0" }, &["10"]),
-    (Program::Go { program: "metronome", variant: "go1.19-cgo0-stripped" }, &["10"]),
-    (Program::Go { program: "metronome", variant: "go1.27-cgo0" }, &["10"]),
-    (Program::Go { program: "metronome", variant: "go1.27-cgo0-stripped" }, &["10"]),
-    (Program::Go { program: "probe", variant: "go1.19-cgo1-stripped" }, &[]),
-    (Program::Go { program: "probe", variant: "go1.27-cgo1-stripped" }, &[]),
-];
-
-/// Check that a scan finds all that short commands were seen to do, whether they succeed or not.
-#[test]
-fn commands_do_nothing_that_a_scan_does_not_find() -> Result<()> {
-    for (program, arguments) in COMMANDS {
-        let folder = Folder::create()?;
-        let observations = folder.path().join("observations.json");
-        let words = seccinch::record(&observations);
-        let program = program.path()?;
-        let mut command = Command::new(&words[0]);
-        command.args(&words[1..]).arg(&program).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-        let name = program.file_name().unwrap_or_default().to_string_lossy();
-        reachable(&name, &program, &observations)?;
-    }
-    Ok(())
-}
-
 /// Fails unless the profile holds at most a quarter more than strace saw, beside the floor; prints a row.
 fn size(name: &str, traced: &BTreeSet<String>, observations: &Path, profile: &Path) -> Result<()> {
-    let build = Build { format: "oci", default_action: "errno", no_new_privileges: true };
+    let build = Build { format: "oci", strictness: Strictness::Default("errno"), no_new_privileges: true };
     seccinch::build(observations, build, profile)?;
     let allowed = profile::allowed(profile)?;
     let observed = seccinch::observed(observations)?;

@@ -8,5 +8,9 @@ mod errors;
 #[path = "../real/support/fixtures.rs"]
 #[expect(dead_code, reason = "shared with the tests of recordings, which use more of it")]
 mod fixtures;
+mod graph;
+mod headers;
+mod large;
+mod libraries;
 mod programs;
 mod unresolved;

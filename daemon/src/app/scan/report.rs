@@ -9,8 +9,8 @@ use crate::golang::scan::{Lost, Origin, Reach, Scan, Site, Unresolved, Why};
 use crate::model::SyscallNr;
 use crate::syscalls::display_name;
 
-/// The columns that a line of the table may have.
-const WIDTH: usize = 100;
+/// The columns that a line of a table may have.
+pub const WIDTH: usize = 100;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -37,8 +37,9 @@ struct SyscallDocument<'a> {
     sites: Vec<SiteDocument<'a>>,
 }
 
+/// A place at which a call is made, as files have it.
 #[derive(Serialize)]
-struct SiteDocument<'a> {
+pub(super) struct SiteDocument<'a> {
     function: &'a str,
     address: String,
     origin: &'static str,
@@ -46,8 +47,9 @@ struct SiteDocument<'a> {
     wrappers: Vec<&'a str>,
 }
 
+/// A call without a number, as files have it.
 #[derive(Serialize)]
-struct UnresolvedDocument<'a> {
+pub struct UnresolvedDocument<'a> {
     #[serde(flatten)]
     site: SiteDocument<'a>,
     from: String,
@@ -91,7 +93,8 @@ fn site_document(site: &Site) -> SiteDocument<'_> {
     }
 }
 
-fn unresolved_document(unresolved: &Unresolved) -> UnresolvedDocument<'_> {
+/// A call without a number, as files have it.
+pub fn unresolved_document(unresolved: &Unresolved) -> UnresolvedDocument<'_> {
     UnresolvedDocument {
         site: site_document(&unresolved.site),
         from: format!("{:#x}", unresolved.from),
@@ -114,27 +117,31 @@ pub fn table(scan: &Scan) -> String {
     let mut text = format!("{:names$}  {:origins$}  PACKAGES\n", "SYSCALL", "FROM");
     for (name, reach) in rows {
         let name = format!("{name}{}", if reach.is_optional { "?" } else { "" });
-        let packages = shortened(reach, WIDTH.saturating_sub(names + origins + 4));
+        let packages = shortened(&reach.packages_by_interest(), WIDTH.saturating_sub(names + origins + 4));
         let line = format!("{name:names$}  {:origins$}  {packages}", origins_in_words(reach));
         text.push_str(line.trim_end());
         text.push('\n');
     }
     text.push_str(&totals(scan));
     for unresolved in &scan.unresolved {
-        let Unresolved { site, from, why } = unresolved;
-        let _ = writeln!(
-            text,
-            "unresolved: {} at {:#x} ({}): {}, at {from:#x}",
-            site.function,
-            site.address,
-            site.library.as_deref().unwrap_or_else(|| origin_name(site.origin)),
-            words(*why)
-        );
+        text.push_str(&unresolved_line(unresolved));
     }
     for gap in &scan.gaps {
         let _ = writeln!(text, "not looked at: {gap}");
     }
     text
+}
+
+/// A line about a call without a number.
+pub fn unresolved_line(unresolved: &Unresolved) -> String {
+    let Unresolved { site, from, why } = unresolved;
+    format!(
+        "unresolved: {} at {:#x} ({}): {}, at {from:#x}\n",
+        site.function,
+        site.address,
+        site.library.as_deref().unwrap_or_else(|| origin_name(site.origin)),
+        words(*why)
+    )
 }
 
 fn totals(scan: &Scan) -> String {
@@ -151,15 +158,14 @@ fn totals(scan: &Scan) -> String {
     text
 }
 
-fn origins_in_words(reach: &Reach) -> String {
+/// Whose code makes the call: `go+libc`.
+pub fn origins_in_words(reach: &Reach) -> String {
     let names: Vec<_> = reach.origins.iter().map(|&origin| origin_name(origin)).collect();
     names.join("+")
 }
 
-/// As many packages as fit, those that are not of the standard library first, and how many are left out.
-fn shortened(reach: &Reach, width: usize) -> String {
-    let mut packages: Vec<&str> = reach.packages.iter().map(String::as_str).collect();
-    packages.sort_by_key(|package| (crate::golang::is_standard_library(package), *package));
+/// As many names as fit, and how many are left out.
+pub fn shortened(packages: &[&str], width: usize) -> String {
     let mut text = String::new();
     for (number, package) in packages.iter().enumerate() {
         let rest = packages.len() - number - 1;
@@ -175,7 +181,8 @@ fn shortened(reach: &Reach, width: usize) -> String {
     text
 }
 
-fn origin_name(origin: Origin) -> &'static str {
+/// Its name in files and tables.
+pub fn origin_name(origin: Origin) -> &'static str {
     match origin {
         Origin::Go => "go",
         Origin::Program => "c",
@@ -186,7 +193,7 @@ fn origin_name(origin: Origin) -> &'static str {
 }
 
 /// The reason as JSON has it.
-fn reason(why: Why) -> &'static str {
+pub fn reason(why: Why) -> &'static str {
     match why {
         Why::Lost(Lost::AfterCall) => "result-of-call",
         Why::Lost(Lost::Memory) => "memory",
@@ -198,10 +205,12 @@ fn reason(why: Why) -> &'static str {
         Why::NoCaller => "no-caller",
         Why::Variable => "variable",
         Why::NoNumber => "no-number",
+        Why::ForeignAbi => "32-bit-call",
     }
 }
 
-fn words(why: Why) -> &'static str {
+/// The reason for people.
+pub fn words(why: Why) -> &'static str {
     match why {
         Why::Lost(Lost::AfterCall) => "the number is the result of a call",
         Why::Lost(Lost::Memory) => "the number is read from memory",
@@ -213,5 +222,6 @@ fn words(why: Why) -> &'static str {
         Why::NoCaller => "nothing is seen to call the function that gets the number",
         Why::Variable => "the number is in a variable whose address is taken",
         Why::NoNumber => "the number is none that the kernel knows",
+        Why::ForeignAbi => "it is a 32-bit call (int 0x80 or sysenter)",
     }
 }

@@ -1,15 +1,20 @@
 //! What a shared object shares: its functions by name, and the places that the dynamic linker fills in for others'.
+//!
+//! All of it is found through the dynamic section, as the dynamic linker does: section headers may be gone.
 
 use std::collections::BTreeMap;
 
-use object::elf::R_X86_64_64;
-use object::read::elf::ElfFile64;
-use object::{
-    Object as _, ObjectSection as _, ObjectSymbol as _, ObjectSymbolTable as _, RelocationFlags,
-    RelocationTarget,
+use object::elf::{
+    DT_JMPREL, DT_PLTRELSZ, DT_RELA, DT_RELASZ, DT_STRSZ, DT_STRTAB, PT_DYNAMIC, R_X86_64_64,
+    R_X86_64_RELATIVE,
 };
 
-/// Dynamic symbols and relocations. Empty where there are no section headers.
+use super::amd64;
+use crate::golang::bytes::{text_at, u32_at, u64_at};
+use crate::golang::image::{Access, Image};
+use crate::golang::symbols::{self, SYMBOL_BYTES};
+
+/// Dynamic symbols and relocations. Empty where there are none.
 #[derive(Debug, Default)]
 pub(super) struct Dynamic<'data> {
     /// The functions that it has, by address, and their sizes.
@@ -18,55 +23,104 @@ pub(super) struct Dynamic<'data> {
     pub(super) imported: Vec<&'data str>,
     /// Places that will hold the address of something with this name.
     pub(super) slots: BTreeMap<u64, &'data str>,
-    /// Places that will hold an address within the file, whatever the kind of relocation.
-    pub(super) pointers: BTreeMap<u64, u64>,
+    /// Addresses within the file that will be held somewhere, but for those that relative relocations tell.
+    pub(super) pointers: Vec<u64>,
     /// Names of which it keeps the address in its own data.
     pub(super) pointed_to: Vec<&'data str>,
     /// Stubs through which others' functions are called: where each begins and ends.
     pub(super) stubs: BTreeMap<u64, u64>,
 }
 
+/// More symbols, with more text, than any real file has: Go programs that load plugins show a hundred thousand.
+const MOST_SYMBOLS: usize = 1 << 18;
+const MOST_NAME_BYTES: usize = 1 << 27;
+/// What a name counts for that has no end: so much of it is looked at.
+const UNENDED: usize = 1 << 13;
+/// Relocations that are kept; the largest libraries have a tenth.
+const MOST_RELOCATIONS: usize = 1 << 20;
 /// More stubs than any real library has.
 const MOST_STUBS: usize = 1 << 17;
-/// Sections of stubs, each 16 bytes long or 8.
-const STUBS: [(&str, usize); 3] = [(".plt", 16), (".plt.sec", 16), (".plt.got", 8)];
+/// `Elf64_Rela`: the place, the symbol over the type, what is added.
+const RELA_BYTES: usize = 24;
 
 impl<'data> Dynamic<'data> {
-    /// Reads the tables of the file; what is damaged is left out.
-    pub(super) fn read(file: &'data [u8]) -> Self {
-        let Ok(elf) = ElfFile64::<object::Endianness>::parse(file) else { return Self::default() };
+    /// Reads the tables of the file. Nothing if there are some that can't be read whole.
+    pub(super) fn read(image: &Image<'data>) -> Option<Self> {
         let mut dynamic = Self::default();
-        for symbol in elf.dynamic_symbols() {
-            let Ok(name) = symbol.name() else { continue };
-            if symbol.is_undefined() {
-                dynamic.imported.push(name);
-            } else if symbol.address() != 0 {
-                dynamic.defined.insert(symbol.address(), (name, symbol.size()));
+        if image.part(PT_DYNAMIC).is_none() {
+            return Some(dynamic);
+        }
+        let names = dynamic.take_in_symbols(image)?;
+        for (start, size) in [(DT_RELA, DT_RELASZ), (DT_JMPREL, DT_PLTRELSZ)] {
+            if image.dynamic_value(start).is_some() {
+                dynamic.take_in_relocations(image.dynamic_table(start, size)?, &names)?;
             }
         }
-        let symbols = elf.dynamic_symbol_table();
-        for (place, relocation) in elf.dynamic_relocations().into_iter().flatten() {
-            if let RelocationTarget::Symbol(index) = relocation.target() {
-                let symbol = symbols.as_ref().and_then(|symbols| symbols.symbol_by_index(index).ok());
-                if let Some(name) = symbol.and_then(|symbol| symbol.name().ok()) {
-                    dynamic.slots.insert(place, name);
-                    if relocation.flags() == (RelocationFlags::Elf { r_type: R_X86_64_64 }) {
-                        dynamic.pointed_to.push(name);
+        dynamic.find_stubs(image);
+        Some(dynamic)
+    }
+
+    /// Takes in what is defined and imported, and returns the name of each symbol.
+    fn take_in_symbols(&mut self, image: &Image<'data>) -> Option<Vec<Option<&'data str>>> {
+        let table = image.slice(symbols::table(image)?)?;
+        let strings = image.dynamic_table(DT_STRTAB, DT_STRSZ)?;
+        let symbols = table.chunks_exact(usize::try_from(SYMBOL_BYTES).ok()?);
+        if symbols.len() > MOST_SYMBOLS {
+            return None;
+        }
+        let mut names = Vec::with_capacity(symbols.len());
+        let mut budget = MOST_NAME_BYTES;
+        for symbol in symbols {
+            let name = text_at(strings, usize::try_from(u32_at(symbol, 0)?).ok()?);
+            names.push(name);
+            budget = budget.checked_sub(name.map_or(UNENDED, str::len))?;
+            let section = u16::from_le_bytes(symbol.get(6..8)?.try_into().ok()?);
+            let (Some(name), address) = (name, u64_at(symbol, 8)?) else { continue };
+            // The first entry is none.
+            if section == 0 && names.len() > 1 {
+                self.imported.push(name);
+            } else if section != 0 && address != 0 {
+                self.defined.insert(address, (name, u64_at(symbol, 16)?));
+            }
+        }
+        Some(names)
+    }
+
+    /// Nothing if there are too many.
+    fn take_in_relocations(&mut self, table: &[u8], names: &[Option<&'data str>]) -> Option<()> {
+        for entry in table.chunks_exact(RELA_BYTES) {
+            let fields = (u64_at(entry, 0), u32_at(entry, 8), u32_at(entry, 12), u64_at(entry, 16));
+            let (Some(place), Some(kind), Some(symbol), Some(addend)) = fields else { continue };
+            if self.slots.len() + self.pointers.len() + self.pointed_to.len() > MOST_RELOCATIONS {
+                return None;
+            }
+            let name = names.get(usize::try_from(symbol).unwrap_or(usize::MAX)).copied().flatten();
+            match (symbol, name) {
+                (0, _) if kind == R_X86_64_RELATIVE.0 => {}
+                (0, _) => self.pointers.push(addend),
+                (_, None) => {}
+                (_, Some(name)) => {
+                    self.slots.insert(place, name);
+                    if kind == R_X86_64_64.0 {
+                        self.pointed_to.push(name);
                     }
                 }
-            } else {
-                dynamic.pointers.insert(place, relocation.addend().cast_unsigned());
             }
         }
-        for section in elf.sections() {
-            let Some((_, size)) = STUBS.iter().find(|(name, _)| section.name() == Ok(name)) else { continue };
-            if dynamic.stubs.len() >= MOST_STUBS {
-                break;
-            }
-            let end = section.address().saturating_add(section.size().min(1 << 20));
-            let starts = (section.address()..end).step_by(*size);
-            dynamic.stubs.extend(starts.map(|start| (start, end.min(start.saturating_add(*size as u64)))));
+        Some(())
+    }
+
+    fn find_stubs(&mut self, image: &Image<'data>) {
+        if self.slots.is_empty() {
+            return;
         }
-        dynamic
+        let code = image.segments().iter().filter(|segment| segment.access == Access::Executable);
+        for segment in code {
+            amd64::stubs(segment.bytes, segment.address, |start, end, slot| {
+                if self.slots.contains_key(&slot) && self.stubs.len() < MOST_STUBS {
+                    self.stubs.insert(start, end);
+                }
+            });
+        }
     }
 }

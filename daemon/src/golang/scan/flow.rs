@@ -1,8 +1,9 @@
 //! A function as a graph of steps, with every stack address counted from the function's entry.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::ops::Range;
 
-use super::ir::{Base, Convention, Op, Operand, Step};
+use super::ir::{Base, Convention, Op, Operand, Registers, Step};
 
 /// A function's steps, and from where each is reached.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Flow {
             !is_call || here.stack.is_none() || there.stack.is_none() || here.stack == there.stack
         });
         for (step, heights) in steps.iter_mut().zip(heights) {
-            step.op = settled(step.op, heights.unwrap_or_default());
+            step.op = settled(step.op, heights.unwrap_or_default(), convention);
         }
         let starts = index(&mut edges, steps.len(), |&(_, to)| to);
         let before = edges.into_iter().map(|(from, _)| from).collect();
@@ -58,6 +59,41 @@ impl Flow {
     /// All steps with their effects.
     pub(super) fn ops(&self) -> impl Iterator<Item = (u32, Op)> {
         (0..).zip(&self.steps).map(|(number, step)| (number, step.op))
+    }
+
+    /// The steps that are reached from each one, which are its function's own.
+    pub(super) fn after(&self) -> Vec<Vec<u32>> {
+        let mut after = vec![Vec::new(); self.steps.len()];
+        for step in (0..).take(self.steps.len()) {
+            for &before in self.before(step) {
+                after[before as usize].push(step);
+            }
+        }
+        after
+    }
+
+    /// Every step from which this one is reached over others, and itself. Nothing if `may` refuses, which is asked at
+    /// each of them, with how many lead right there.
+    pub(super) fn leading_to(&self, step: u32, mut may: impl FnMut(usize) -> bool) -> Option<BTreeSet<u32>> {
+        let (mut all, mut pending) = (BTreeSet::from([step]), vec![step]);
+        while let Some(step) = pending.pop() {
+            let before = self.before(step);
+            if !may(before.len()) {
+                return None;
+            }
+            pending.extend(before.iter().copied().filter(|&before| all.insert(before)));
+        }
+        Some(all)
+    }
+
+    /// The steps of the instruction at this address.
+    pub(super) fn at(&self, address: u64) -> Range<u32> {
+        let offset = address.saturating_sub(self.address);
+        let before = |is_before: fn(u64, u64) -> bool| {
+            let number = self.steps.partition_point(|step| is_before(step.offset.into(), offset));
+            u32::try_from(number).unwrap_or(u32::MAX)
+        };
+        before(|step, here| step < here)..before(|step, here| step <= here)
     }
 
     /// The steps from which this one is reached.
@@ -174,6 +210,8 @@ impl Heights {
             | Op::MaybeSet { to, .. }
             | Op::LoadStack { to, .. }
             | Op::LoadGlobal { to, .. }
+            | Op::Load { to, .. }
+            | Op::StackAddress { to, .. }
             | Op::Address { to, .. } => {
                 next.stack = next.stack.filter(|_| to != convention.stack);
                 next.frame = next.frame.filter(|_| to != convention.frame);
@@ -185,16 +223,31 @@ impl Heights {
 }
 
 /// The same effect, counted from the entry, or as unknown as the pointers are.
-fn settled(op: Op, heights: Heights) -> Op {
+fn settled(op: Op, heights: Heights, convention: &Convention) -> Op {
     let from = |base, offset: i64| heights.of(base)?.checked_add(offset);
     let depth = heights.stack;
     match op {
         Op::LoadStack { to, base, offset } => match from(base, offset) {
             Some(offset) => Op::LoadStack { to, base: Base::Entry, offset },
+            // Then it is a register as any other.
+            None if base == Base::Frame => Op::Load { to, from: convention.frame, offset },
             None => Op::Set { to, value: Operand::Unknown },
+        },
+        Op::Set { to, value: Operand::Register(register) } if register == convention.stack => {
+            settled(Op::StackAddress { to, base: Base::Stack, offset: 0 }, heights, convention)
+        }
+        Op::Set { to, value: Operand::Register(register) }
+            if register == convention.frame && heights.frame.is_some() =>
+        {
+            settled(Op::StackAddress { to, base: Base::Frame, offset: 0 }, heights, convention)
+        }
+        Op::StackAddress { to, base, offset } => match from(base, offset) {
+            Some(offset) => Op::StackAddress { to, base: Base::Entry, offset },
+            None => Op::Clobber { registers: Registers::of(&[to]) },
         },
         Op::StoreStack { base, offset, size, value } => match from(base, offset) {
             Some(offset) => Op::StoreStack { base: Base::Entry, offset, size, value },
+            None if base == Base::Frame => Op::Store { offset, size },
             None => Op::Nothing,
         },
         Op::Call { target, .. } => Op::Call { target, depth },

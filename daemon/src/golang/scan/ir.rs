@@ -53,6 +53,39 @@ pub(super) enum Place {
     Register(Register),
     /// On the stack, so many bytes above the stack pointer as it was at the function's entry.
     Slot(i64),
+    /// In memory, so many bytes above what a pointer leads to.
+    Behind { pointer: Pointer, offset: i64 },
+}
+
+/// Where a pointer lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Pointer {
+    /// In a register.
+    Register(Register),
+    /// On the stack, counted as [`Place::Slot`].
+    Slot(i64),
+}
+
+impl From<Pointer> for Place {
+    fn from(pointer: Pointer) -> Self {
+        match pointer {
+            Pointer::Register(register) => Self::Register(register),
+            Pointer::Slot(slot) => Self::Slot(slot),
+        }
+    }
+}
+
+impl Place {
+    /// The place so many bytes above where this one, which holds a pointer, leads to. Pointers behind pointers are not
+    /// followed.
+    pub(super) fn behind(self, offset: i64) -> Option<Self> {
+        let pointer = match self {
+            Self::Register(register) => Pointer::Register(register),
+            Self::Slot(slot) => Pointer::Slot(slot),
+            Self::Behind { .. } => return None,
+        };
+        Some(Self::Behind { pointer, offset })
+    }
 }
 
 /// What an address on the stack is counted from.
@@ -85,6 +118,12 @@ pub(super) enum Op {
     StoreGlobal { address: u64, size: u8, value: Operand },
     /// A register is set to a fixed address.
     Address { to: Register, address: u64 },
+    /// A register is set to an address on the stack.
+    StackAddress { to: Register, base: Base, offset: i64 },
+    /// A register is read from memory, so many bytes above where another one leads to.
+    Load { to: Register, from: Register, offset: i64 },
+    /// So many bytes are written above where a register leads to.
+    Store { offset: i64, size: u8 },
     /// The stack pointer is moved by so many bytes.
     MoveStack { by: i64 },
     /// The frame pointer is set to an address on the stack.
@@ -99,6 +138,8 @@ pub(super) enum Op {
     Branch { target: u64, depth: Option<i64> },
     /// The kernel is called.
     Syscall,
+    /// The kernel is called by the entry of another ABI, which has other numbers.
+    ForeignSyscall,
     /// Back to the caller.
     Return,
     /// Execution ends here.
@@ -129,4 +170,6 @@ pub(super) struct Convention {
     pub(super) frame: Register,
     /// What a call itself puts on the stack, in bytes.
     pub(super) return_address: i64,
+    /// Whether a function may find its number where an argument points to.
+    pub(super) has_pointers: bool,
 }

@@ -5,7 +5,7 @@
 //! counts whole.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Range;
 
 use super::dynamic::Dynamic;
@@ -13,11 +13,11 @@ use super::ir::{Op, Place};
 use super::resolve::Budget;
 use super::text::{self, Function, FunctionId, Language, Text};
 use super::wrappers::{self, Numbers};
-use super::{Library, Part, unwind};
+use super::{Library, Part, amd64, unwind};
 use crate::golang::image::Image;
 
-/// The code that is decoded to find what is reachable, in bytes and steps; libc takes a hundredth of it.
-const MOST_STEPS: u64 = 100_000_000;
+/// The code that is decoded to find what is reachable, in bytes and steps; libc takes a thirtieth of it.
+const MOST_STEPS: u64 = 30_000_000;
 
 /// A library that was read.
 pub(super) struct Object<'data> {
@@ -30,11 +30,12 @@ pub(super) struct Object<'data> {
 pub(super) type Shared<'data> = BTreeMap<&'data str, BTreeSet<Place>>;
 
 impl<'data> Object<'data> {
-    /// Reads the library's tables; nothing if it is not one for the program's architecture.
+    /// Reads the library's tables; nothing if they are damaged, or it is not one for the program's architecture.
     pub(super) fn read(library: &'data Library, program: &Image<'_>) -> Option<Self> {
         let bytes = library.bytes.as_deref()?;
         let image = Image::parse(bytes).ok().filter(|image| image.arch() == program.arch())?;
-        Some(Self { library, image, dynamic: Dynamic::read(bytes) })
+        let dynamic = Dynamic::read(&image)?;
+        Some(Self { library, image, dynamic })
     }
 
     /// Its functions, by the tables for unwinding, by symbols, and what both leave over.
@@ -60,8 +61,14 @@ impl<'data> Object<'data> {
 /// The functions of C in a file, each stub through which others are called as one. Sorted.
 pub(super) fn foreign(image: &Image<'_>, dynamic: &Dynamic<'_>) -> Vec<Range<u64>> {
     let mut ranges = unwind::functions(image);
-    ranges.retain(|range| range.is_empty() || dynamic.stubs.range(range.clone()).next().is_none());
-    ranges.extend(dynamic.stubs.iter().map(|(&start, &end)| start..end));
+    // All stubs together are one function there.
+    let of_stubs = |start: &u64| {
+        dynamic.stubs.contains_key(start) || image.bytes_at(*start).is_some_and(amd64::is_shared_stub)
+    };
+    ranges.retain(|range| !of_stubs(&range.start));
+    let stubs = dynamic.stubs.iter().map(|(&start, &end)| start..end);
+    let stubs: Vec<_> = stubs.filter(|stub| !covers(&ranges, stub.start)).collect();
+    ranges.extend(stubs);
     ranges.sort_by_key(|range| range.start);
     ranges
 }
@@ -105,18 +112,24 @@ pub(super) fn numbers<'data>(
 /// The stubs of a file through which it calls a wrapper of another one, `syscall(2)` above all.
 pub(super) fn seeds(dynamic: &Dynamic<'_>, text: &Text<'_>, shared: &Shared<'_>) -> Vec<(FunctionId, Place)> {
     let mut seeds = Vec::new();
+    let mut budget = Budget::new(MOST_STEPS);
     if shared.is_empty() {
         return seeds;
     }
     for &stub in dynamic.stubs.keys() {
         let Some(function) = text.beginning_at(stub) else { continue };
-        let Some(flow) = text.flow(function, &mut Budget::new(MOST_STEPS)) else { continue };
+        let Some(flow) = text.flow(function, &mut budget) else { continue };
         let slots = flow.ops().filter_map(|(_, op)| match op {
             Op::LoadGlobal { address, .. } => dynamic.slots.get(&address),
             _ => None,
         });
+        let slots = slots.filter(|name| budget.take(name.len() as u64 / 16));
         let places = slots.filter_map(|name| shared.get(name)).flatten();
         seeds.extend(places.map(|&place| (function, place)));
+        if seeds.len() > wrappers::MOST_WRAPPERS {
+            // That there are too many is told of by who follows them.
+            break;
+        }
     }
     seeds
 }
@@ -128,7 +141,11 @@ struct Reachability<'a, 'data> {
     objects: &'a [Object<'data>],
     texts: &'a [Text<'data>],
     by_name: HashMap<&'data str, Vec<(usize, u64)>>,
+    /// Where the names begin that were looked up: most are asked for again and again, and they can be long.
+    asked: HashSet<*const u8>,
     live: BTreeSet<Node>,
+    /// Libraries of which everything is in `live`.
+    whole: BTreeSet<usize>,
     pending: Vec<Node>,
     budget: Budget,
 }
@@ -142,7 +159,16 @@ impl<'a, 'data> Reachability<'a, 'data> {
             }
         }
         let budget = Budget::new(MOST_STEPS);
-        Self { objects, texts, by_name, live: BTreeSet::new(), pending: Vec::new(), budget }
+        Self {
+            objects,
+            texts,
+            by_name,
+            asked: HashSet::new(),
+            live: BTreeSet::new(),
+            whole: BTreeSet::new(),
+            pending: Vec::new(),
+            budget,
+        }
     }
 
     fn spread(mut self, program: &Dynamic<'_>) -> BTreeSet<Node> {
@@ -154,7 +180,7 @@ impl<'a, 'data> Reachability<'a, 'data> {
                 self.everything_in(number);
             }
             let words = object.image.relocated_words().map(|(_, word)| word);
-            let pointers: Vec<u64> = words.chain(object.dynamic.pointers.values().copied()).collect();
+            let pointers: Vec<u64> = words.chain(object.dynamic.pointers.iter().copied()).collect();
             for pointer in pointers {
                 self.address(number, pointer);
             }
@@ -169,13 +195,19 @@ impl<'a, 'data> Reachability<'a, 'data> {
     }
 
     fn everything_in(&mut self, number: usize) {
+        if !self.whole.insert(number) {
+            return;
+        }
         let functions = (0..).zip(self.texts[number].functions());
         let new = functions.map(|(function, _)| (number, function)).filter(|node| self.live.insert(*node));
         self.pending.extend(new);
     }
 
     fn name(&mut self, name: &str) {
-        for (number, address) in self.by_name.get(name).cloned().unwrap_or_default() {
+        if !self.asked.insert(name.as_ptr()) {
+            return;
+        }
+        for (number, address) in self.by_name.remove(name).unwrap_or_default() {
             self.address(number, address);
         }
     }
@@ -203,9 +235,6 @@ impl<'a, 'data> Reachability<'a, 'data> {
                 Op::LoadGlobal { address, .. } => {
                     if let Some(name) = dynamic.slots.get(&address) {
                         self.name(name);
-                    }
-                    if let Some(&pointer) = dynamic.pointers.get(&address) {
-                        self.address(number, pointer);
                     }
                 }
                 _ => {}

@@ -11,19 +11,28 @@ mod attribution;
 mod child;
 mod dynamic;
 mod flow;
+pub mod folders;
 mod globals;
 mod ir;
 mod libc;
+pub mod libraries;
+mod paths;
 mod program;
+mod reachable;
 mod resolve;
+mod returns;
+mod spread;
 mod text;
 mod unwind;
 mod wrappers;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
+pub use paths::{Condition, Gate, Path, Paths};
+pub use reachable::by_interest;
 pub use resolve::Lost;
 pub use wrappers::Why;
 
@@ -49,6 +58,9 @@ pub enum Error {
     #[error(transparent)]
     Table(#[from] pclntab::Error),
 }
+
+/// Where each call is made.
+type Sites = BTreeMap<SyscallNr, BTreeSet<Found>>;
 
 /// What a program can ask of the kernel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,6 +154,9 @@ pub enum Part {
     Library,
 }
 
+/// Bytes of the names of functions that are told; the rest is told by address. Real programs have some 100 KiB.
+const MOST_NAME_BYTES: usize = 1 << 24;
+
 /// What every program needs whatever its code is, and why.
 pub const ALWAYS: [(&str, &str); 4] = [
     ("execve", "whoever starts the program executes it under the filter"),
@@ -155,12 +170,29 @@ pub const ALWAYS: [(&str, &str); 4] = [
 /// # Errors
 /// It is no ELF file, or for an architecture that is not scanned, or not built by Go.
 pub fn scan(file: &[u8], libraries: &[Library]) -> Result<Scan, Error> {
+    scan_and(file, libraries, |_, _| ()).map(|(scan, ())| scan)
+}
+
+/// The same, and the ways on which the program's Go code comes to its calls.
+///
+/// # Errors
+/// As [`scan`].
+pub fn scan_with_paths(file: &[u8], libraries: &[Library]) -> Result<(Scan, Paths), Error> {
+    scan_and(file, libraries, |text, found| paths::paths(text, Arch::X86_64, found))
+}
+
+/// Scans, and looks for more while the program's code is at hand.
+fn scan_and<T>(
+    file: &[u8],
+    libraries: &[Library],
+    more: impl FnOnce(&Text<'_>, &Sites) -> T,
+) -> Result<(Scan, T), Error> {
     let image = Image::parse(file)?;
     if image.arch() != Arch::X86_64 {
         return Err(Error::Arch(image.arch()));
     }
     let table = Table::find(&image)?;
-    let dynamic = Dynamic::read(file);
+    let (dynamic, is_whole) = Dynamic::read(&image).map_or_else(Default::default, |dynamic| (dynamic, true));
     let objects: Vec<_> = libraries.iter().filter_map(|library| Object::read(library, &image)).collect();
     let texts: Vec<_> = objects.iter().map(Object::text).collect();
     let (of_libraries, shared) = libc::numbers(&objects, &texts, &dynamic);
@@ -176,7 +208,7 @@ pub fn scan(file: &[u8], libraries: &[Library]) -> Result<Scan, Error> {
         unresolved: Vec::new(),
         gaps: BTreeSet::new(),
     };
-    scan.take_in_program(&text, numbers);
+    let found = scan.take_in_program(&text, numbers);
     for ((object, text), numbers) in objects.iter().zip(&texts).zip(of_libraries) {
         let origin = match object.library.part {
             Part::Loader => Origin::Loader,
@@ -184,9 +216,15 @@ pub fn scan(file: &[u8], libraries: &[Library]) -> Result<Scan, Error> {
         };
         scan.take_in(text, numbers, Some(&object.library.name), |_| origin);
     }
-    scan.gaps = gaps(libraries, &objects);
+    if !is_whole {
+        scan.gaps.insert(
+            "the program: more dynamic symbols or relocations than are followed, or damaged ones".to_owned(),
+        );
+    }
+    scan.gaps.extend(gaps(libraries, &objects));
     scan.finish();
-    Ok(scan)
+    let more = more(&text, &found);
+    Ok((scan, more))
 }
 
 /// The libraries that were not looked at.
@@ -194,21 +232,26 @@ fn gaps(libraries: &[Library], objects: &[Object<'_>]) -> BTreeSet<String> {
     let is_read = |library: &Library| objects.iter().any(|object| object.library.name == library.name);
     let gap = |library: &Library| match library.bytes {
         None => format!("{}: not found", library.name),
-        Some(_) => format!("{}: no library for the program's architecture", library.name),
+        Some(_) => format!("{}: damaged, or no library for the program's architecture", library.name),
     };
     libraries.iter().filter(|library| !is_read(library)).map(gap).collect()
 }
 
 impl Scan {
-    fn take_in_program(&mut self, text: &Text<'_>, numbers: Numbers) {
+    fn take_in_program(&mut self, text: &Text<'_>, numbers: Numbers) -> Sites {
         let origin = |found: &Found| match text.function(found.function).language {
             Language::Go => Origin::Go,
             Language::C => Origin::Program,
         };
         let found = self.take_in(text, numbers, None, origin);
-        for (nr, packages) in attribution::packages(text, &found) {
+        let attributed = attribution::packages(text, &found);
+        for (nr, packages) in attributed.packages {
             self.syscalls.entry(nr).or_default().packages.extend(packages);
         }
+        if attributed.is_cut {
+            self.gaps.insert("the program: more packages, or ways to them, than are followed".to_owned());
+        }
+        found
     }
 
     /// Adds what was found in one file, and returns it by number.
@@ -218,8 +261,23 @@ impl Scan {
         numbers: Numbers,
         library: Option<&str>,
         origin: impl Fn(&Found) -> Origin,
-    ) -> BTreeMap<SyscallNr, BTreeSet<Found>> {
-        let name = |id: &u32| text.function(*id).name.clone().into_owned();
+    ) -> Sites {
+        if text.is_cut() {
+            let file = library.unwrap_or("the program");
+            self.gaps.insert(format!("{file}: more calls between functions than are followed"));
+        }
+        // Names can be long, and one function can be told of again and again.
+        let left = Cell::new(MOST_NAME_BYTES);
+        let name = |id: &u32| {
+            let function = text.function(*id);
+            match left.get().checked_sub(function.name.len()) {
+                Some(rest) => {
+                    left.set(rest);
+                    function.name.clone().into_owned()
+                }
+                None => format!("{:#x}", function.range.start),
+            }
+        };
         let site = |found: &Found| Site {
             function: name(&found.function),
             address: found.address,

@@ -11,8 +11,10 @@ use crate::golang::image::{Access, Image};
 
 /// Code that is longer than that is not followed; the longest functions of real programs have a few 100 KiB.
 const MOST_FUNCTION_BYTES: u64 = 1 << 20;
+/// Steps of one function: a hundred bytes are kept of each. Real code of that size has half as many.
+const MOST_STEPS: usize = 1 << 19;
 /// Calls that are recorded; prometheus, with 60,000 functions, has half a million.
-const MOST_CALLS: usize = 16 << 20;
+const MOST_CALLS: usize = 4 << 20;
 
 /// A function's number in [`Text`].
 pub(super) type FunctionId = u32;
@@ -42,6 +44,8 @@ pub(super) struct Text<'data> {
     calls: Vec<(FunctionId, FunctionId)>,
     /// What may call the kernel.
     callers_of_kernel: Vec<FunctionId>,
+    /// Whether there were more calls than are recorded.
+    is_cut: bool,
 }
 
 impl<'data> Text<'data> {
@@ -54,7 +58,8 @@ impl<'data> Text<'data> {
             let end = &mut functions[number - 1].range.end;
             *end = next.min(*end);
         }
-        let mut text = Self { image, functions, calls: Vec::new(), callers_of_kernel: Vec::new() };
+        let (calls, callers_of_kernel) = (Vec::new(), Vec::new());
+        let mut text = Self { image, functions, calls, callers_of_kernel, is_cut: false };
         text.look_through();
         text
     }
@@ -62,15 +67,16 @@ impl<'data> Text<'data> {
     fn look_through(&mut self) {
         let entries = Entries::new(&self.functions);
         let mut calls = Vec::new();
-        let mut callers_of_kernel = Vec::new();
+        let (mut callers_of_kernel, mut is_cut) = (Vec::new(), false);
         for (id, function) in (0..).zip(&self.functions) {
             let first = calls.len();
             amd64::candidates(self.code(function), function.range.start, |candidate| match candidate {
                 Candidate::Syscall => callers_of_kernel.push(id),
-                Candidate::Target(target) if calls.len() < MOST_CALLS && entries.contains(target) => {
+                Candidate::Target(target) if !entries.contains(target) => {}
+                Candidate::Target(_) if calls.len() >= MOST_CALLS => is_cut = true,
+                Candidate::Target(target) => {
                     calls.extend(self.beginning_at(target).map(|called| (called, id)));
                 }
-                Candidate::Target(_) => {}
             });
             // A function calls the same one again and again.
             calls[first..].sort_unstable();
@@ -86,7 +92,12 @@ impl<'data> Text<'data> {
         callers_of_kernel.dedup();
         calls.sort_unstable();
         calls.shrink_to_fit();
-        (self.calls, self.callers_of_kernel) = (calls, callers_of_kernel);
+        (self.calls, self.callers_of_kernel, self.is_cut) = (calls, callers_of_kernel, is_cut);
+    }
+
+    /// Whether there are more calls than are recorded, so that callers of some functions are not known.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
     }
 
     /// The file that it is of.
@@ -150,14 +161,14 @@ impl<'data> Text<'data> {
         }
     }
 
-    /// The function decoded, unless it is too large.
+    /// The function decoded, unless it is too large or too intricate.
     pub(super) fn flow(&self, id: FunctionId, budget: &mut Budget) -> Option<Flow> {
         let function = self.function(id);
         let length = function.range.end.saturating_sub(function.range.start);
         if length > MOST_FUNCTION_BYTES || !budget.take(length) {
             return None;
         }
-        let steps = amd64::decode(self.code(function), function.range.start);
+        let steps = amd64::decode(self.code(function), function.range.start, MOST_STEPS)?;
         Some(Flow::new(steps, function.range.start, self.convention(id)))
     }
 

@@ -4,23 +4,28 @@
 
 use std::ops::Range;
 
+use object::elf::PT_GNU_EH_FRAME;
+
 use crate::golang::image::Image;
 
 /// `.eh_frame_hdr` as every linker writes it: version 1, the pointer to the frames relative to its place in 4 bytes, the
 /// count in 4 bytes, the table in pairs of 4 bytes relative to the header.
 const HEADER: [u8; 4] = [1, 0x1b, 0x03, 0x3b];
 
+/// What is behind them is seen as one function, which is then too large to be followed. libc has four thousand.
+const MOST_FUNCTIONS: usize = 1 << 18;
+
 /// The functions that the unwinding tables tell of, sorted; none where there are no such tables, or unusual ones.
 pub(super) fn functions(image: &Image<'_>) -> Vec<Range<u64>> {
     let Some((address, header)) =
-        image.section(b".eh_frame_hdr").and_then(|range| Some((range.start, image.slice(range)?)))
+        image.part(PT_GNU_EH_FRAME).and_then(|range| Some((range.start, image.slice(range)?)))
     else {
         return Vec::new();
     };
     if !header.starts_with(&HEADER) {
         return Vec::new();
     }
-    let entries = header.get(12..).unwrap_or_default().chunks_exact(8);
+    let entries = header.get(12..).unwrap_or_default().chunks_exact(8).take(MOST_FUNCTIONS);
     let mut functions: Vec<_> = entries
         .filter_map(|entry| {
             let start = address.wrapping_add_signed(i64::from(i32_at(entry, 0)?));

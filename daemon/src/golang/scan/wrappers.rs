@@ -1,22 +1,27 @@
 //! From `SYSCALL` instructions to numbers: through every function that gets the number from its callers, to a fixed
 //! point. No function is known by its name, but for one that the runtime hands its number in memory.
 
+mod variables;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::globals::{self, Global, Store};
+use super::globals;
 use super::ir::{Op, Place};
-use super::resolve::{self, Budget, Lost, Origins};
+use super::resolve::{Budget, Lost, Origins};
+use super::returns::Returns;
 use super::text::{FunctionId, Language, Text};
 
-/// Bytes that are decoded and steps that are followed in all; prometheus takes a fiftieth of it.
-const MOST_STEPS: u64 = 100_000_000;
+/// Bytes that are decoded and steps that are followed in all, two seconds' worth; prometheus takes a fifteenth of it.
+const MOST_STEPS: u64 = 30_000_000;
 /// Ways in which numbers are handed on; real programs have some dozen.
-const MOST_WRAPPERS: usize = 1000;
+pub(super) const MOST_WRAPPERS: usize = 1000;
 /// Wrappers around wrappers; real programs have five.
-const MOST_CHAINED: usize = 32;
+const MOST_CHAINED: usize = 16;
 /// Places that are told of; real programs have some thousand.
-const MOST_FOUND: usize = 100_000;
+const MOST_FOUND: usize = 1 << 15;
 
+/// Functions named [`PER_THREAD`] that are taken for it.
+const MOST_PER_THREAD: usize = 4;
 const PER_THREAD: &str = "runtime.runPerThreadSyscall";
 const FOR_ALL_THREADS: &str = "syscall.runtime_doAllThreadsSyscall";
 
@@ -54,6 +59,8 @@ pub enum Why {
     Variable,
     /// It is not a number that the kernel knows.
     NoNumber,
+    /// It is one of the 32-bit ABI, whatever it is: the kernel is called by `INT 0x80` or `SYSENTER`.
+    ForeignAbi,
 }
 
 /// All numbers of a program.
@@ -78,6 +85,8 @@ pub(super) fn numbers(
         numbers: Numbers::default(),
         pending: VecDeque::new(),
         globals: BTreeMap::new(),
+        pointers: BTreeMap::new(),
+        returns: Returns::default(),
         budget: Budget::new(MOST_STEPS),
         told: 0,
         per_thread: BTreeSet::new(),
@@ -88,7 +97,8 @@ pub(super) fn numbers(
     }
     loop {
         search.follow_wrappers();
-        if !search.follow_globals() {
+        let is_more = search.follow_globals();
+        if !search.follow_pointers() && !is_more {
             break;
         }
     }
@@ -117,6 +127,9 @@ struct Search<'a, 'data> {
     pending: VecDeque<(FunctionId, Place)>,
     /// Variables that numbers come from, and for which calls; nothing left of those that are followed.
     globals: BTreeMap<u64, BTreeSet<Found>>,
+    /// Variables with pointers, and how far above where they lead to numbers lie; as for `globals`.
+    pointers: BTreeMap<(u64, i64), BTreeSet<Found>>,
+    returns: Returns,
     budget: Budget,
     /// How many places were found.
     told: usize,
@@ -146,45 +159,72 @@ impl Search<'_, '_> {
         let found = |address| Found { function, address, wrappers: wrappers.to_vec() };
         let Some(flow) = self.text.flow(function, &mut self.budget) else {
             let start = self.text.function(function).range.start;
-            return self.miss(found(start), start, Why::Lost(Lost::TooMuch));
+            return self.miss(&found(start), start, Why::Lost(Lost::TooMuch));
         };
         for (step, op) in flow.ops() {
+            if op == Op::ForeignSyscall && wrappers.is_empty() {
+                self.miss(&found(flow.address(step)), flow.address(step), Why::ForeignAbi);
+            }
             let Some(place) = place(op) else { continue };
-            let convention = self.text.convention(function);
-            let origins = resolve::origins(&flow, convention, (step, place), &mut self.budget);
+            let from = (step, place);
+            let origins = self.returns.origins(self.text, function, &flow, from, &mut self.budget);
             self.take_in(&origins, &found(flow.address(step)));
         }
     }
 
     fn take_in(&mut self, origins: &Origins, call: &Found) {
-        for &number in &origins.constants {
-            self.find(number, call);
-        }
         for &address in &origins.globals {
-            self.globals.entry(address).or_default().insert(call.clone());
+            // A place for which it comes from a variable is one that is told of, too.
+            if self.told >= MOST_FOUND {
+                self.miss(call, address, Why::Lost(Lost::TooMuch));
+                break;
+            }
+            self.told += usize::from(self.globals.entry(address).or_default().insert(call.clone()));
+        }
+        for &pointer in &origins.pointed_to {
+            if self.told >= MOST_FOUND {
+                self.miss(call, pointer.0, Why::Lost(Lost::TooMuch));
+                break;
+            }
+            self.told += usize::from(self.pointers.entry(pointer).or_default().insert(call.clone()));
+        }
+        self.take_in_values(origins, call, call.function);
+    }
+
+    /// Takes in all but variables. Arguments are those of `function`. What is told of a call once, that there is more
+    /// than can be told, is not told again.
+    fn take_in_values(&mut self, origins: &Origins, call: &Found, function: FunctionId) {
+        for &number in &origins.constants {
+            if !self.find(number, call) {
+                break;
+            }
         }
         for &place in &origins.arguments {
-            self.hands_on(call.function, place, &call.wrappers);
+            if !self.hands_on(function, place, &call.wrappers) {
+                break;
+            }
         }
         for &(from, lost) in &origins.lost {
-            self.miss(call.clone(), from, Why::Lost(lost));
+            self.miss(call, from, Why::Lost(lost));
         }
     }
 
-    /// A function gets its number from its callers.
-    fn hands_on(&mut self, function: FunctionId, place: Place, wrappers: &[FunctionId]) {
+    /// A function gets its number from its callers. Says whether there was room for one more.
+    fn hands_on(&mut self, function: FunctionId, place: Place, wrappers: &[FunctionId]) -> bool {
         let key = (function, place);
         if self.numbers.wrappers.contains_key(&key) {
-            return;
+            return true;
         }
         if self.numbers.wrappers.len() >= MOST_WRAPPERS || wrappers.len() >= MOST_CHAINED {
             let start = self.text.function(function).range.start;
             let call = Found { function, address: start, wrappers: wrappers.to_vec() };
-            return self.miss(call, start, Why::Lost(Lost::TooMuch));
+            self.miss(&call, start, Why::Lost(Lost::TooMuch));
+            return false;
         }
         let chain = [&[function], wrappers].concat();
         self.numbers.wrappers.insert(key, chain);
         self.pending.push_back(key);
+        true
     }
 
     fn follow_wrappers(&mut self) {
@@ -193,61 +233,14 @@ impl Search<'_, '_> {
             let entry = self.text.function(wrapper).range.start;
             let callers: Vec<_> = self.text.callers(wrapper).filter(|&caller| (self.live)(caller)).collect();
             for caller in callers {
+                if !self.budget.take(1) {
+                    let call = Found { function: wrapper, address: entry, wrappers: chain };
+                    self.miss(&call, entry, Why::Lost(Lost::TooMuch));
+                    break;
+                }
                 let return_address = self.text.convention(caller).return_address;
                 self.calls_in(caller, &chain, |op| in_caller(op, entry, place, return_address));
             }
-        }
-    }
-
-    /// Looks up the variables that numbers come from. Says whether there was any.
-    fn follow_globals(&mut self) -> bool {
-        let wanted: Vec<(u64, BTreeSet<Found>)> = std::mem::take(&mut self.globals).into_iter().collect();
-        if wanted.is_empty() {
-            return false;
-        }
-        let addresses: BTreeSet<u64> = wanted.iter().map(|&(address, _)| address).collect();
-        let stores = globals::stores(self.text, &addresses, &mut self.budget);
-        for (address, calls) in wanted {
-            let value = globals::value(self.text, address);
-            let stores: Vec<_> = stores.iter().filter(|store| store.variable == address).collect();
-            for call in &calls {
-                self.global(call, address, &value);
-                for store in &stores {
-                    if !self.budget.take(1) {
-                        self.miss(call.clone(), address, Why::Lost(Lost::TooMuch));
-                        return false;
-                    }
-                    self.take_in_store(store, call);
-                }
-            }
-        }
-        true
-    }
-
-    fn global(&mut self, call: &Found, address: u64, value: &Global) {
-        match *value {
-            Global::Value(number) => self.find(number, call),
-            Global::Outside => self.miss(call.clone(), address, Why::Variable),
-        }
-    }
-
-    /// Takes in what is stored in the variable that a call gets its number from. One that is copied to itself says
-    /// nothing new.
-    fn take_in_store(&mut self, store: &Store, call: &Found) {
-        for &number in &store.origins.constants {
-            self.find(number, call);
-        }
-        for &place in &store.origins.arguments {
-            self.hands_on(store.function, place, &call.wrappers);
-        }
-        for &other in store.origins.globals.iter().filter(|&&other| other != store.variable) {
-            self.miss(call.clone(), other, Why::Variable);
-        }
-        for &(from, lost) in &store.origins.lost {
-            self.miss(call.clone(), from, Why::Lost(lost));
-        }
-        if store.is_address {
-            self.miss(call.clone(), store.variable, Why::Variable);
         }
     }
 
@@ -261,21 +254,23 @@ impl Search<'_, '_> {
                 (self.text.function(function).range.start, (function, chain.clone()))
             })
             .collect();
-        for (place, entry) in globals::values_used(self.text, &wrappers) {
+        for (place, entry) in globals::values_used(self.text, &wrappers, MOST_FOUND) {
             let Some((function, chain)) = wrappers.get(&entry).cloned() else { continue };
             let wrappers = chain.into_iter().skip(1).collect();
-            self.miss(Found { function, address: entry, wrappers }, place, Why::FunctionValue);
+            self.miss(&Found { function, address: entry, wrappers }, place, Why::FunctionValue);
         }
     }
 
     /// The kernel looks at the lower half of the register only (`do_syscall_64`,
-    /// `arch/x86/entry/syscall_64.c`, Linux 6.12).
-    fn find(&mut self, number: u64, call: &Found) {
+    /// `arch/x86/entry/syscall_64.c`, Linux 6.12). Says whether there was room for one more.
+    fn find(&mut self, number: u64, call: &Found) -> bool {
         if self.told >= MOST_FOUND {
-            return self.miss(call.clone(), call.address, Why::Lost(Lost::TooMuch));
+            self.miss(call, call.address, Why::Lost(Lost::TooMuch));
+            return false;
         }
         let sites = self.numbers.found.entry(number & u64::from(u32::MAX)).or_default();
         self.told += usize::from(sites.insert(call.clone()));
+        true
     }
 
     /// The one number that the runtime hands on in memory: for a call to be made by every thread, the first argument of
@@ -285,24 +280,31 @@ impl Search<'_, '_> {
         if self.text.function(call.function).name != PER_THREAD {
             return false;
         }
-        if !self.per_thread.insert(call.function) {
+        if self.per_thread.contains(&call.function) {
             return true;
         }
+        // There is one: of more, each would have all functions looked through.
+        if self.per_thread.len() >= MOST_PER_THREAD {
+            return false;
+        }
+        self.per_thread.insert(call.function);
         for (function, _) in (0..).zip(self.text.functions()).filter(|(_, one)| one.name == FOR_ALL_THREADS) {
             let number = Place::Register(self.text.convention(function).first_argument);
             let chain = [&[call.function], &*call.wrappers].concat();
-            self.hands_on(function, number, &chain);
+            if !self.hands_on(function, number, &chain) {
+                break;
+            }
         }
         true
     }
 
-    fn miss(&mut self, call: Found, from: u64, why: Why) {
-        if self.per_thread(&call) {
+    fn miss(&mut self, call: &Found, from: u64, why: Why) {
+        if self.per_thread(call) {
             return;
         }
         // So many say enough: that there are more changes nothing.
         if self.numbers.missing.len() < MOST_FOUND {
-            self.numbers.missing.insert(Missing { call, from, why });
+            self.numbers.missing.insert(Missing { call: call.clone(), from, why });
         }
     }
 }
@@ -323,6 +325,9 @@ fn in_caller(op: Op, entry: u64, place: Place, return_address: i64) -> Option<Pl
         // Where the caller's own stack pointer is not known, no store matches, and the trace says so.
         Place::Slot(slot) => {
             Some(Place::Slot(depth.unwrap_or(i64::MIN / 2).checked_add(slot)?.checked_sub(pushed)?))
+        }
+        Place::Behind { pointer, offset } => {
+            in_caller(op, entry, pointer.into(), return_address)?.behind(offset)
         }
     }
 }

@@ -12,6 +12,8 @@ pub(crate) enum Program {
     Debian { package: &'static str, path: &'static str },
     /// One of the programs beside these tests, by its name and the way it was built.
     Go { program: &'static str, variant: &'static str },
+    /// A program of a Go toolchain: `go` or `gofmt`, by the folder of its version.
+    Toolchain { version: &'static str, program: &'static str },
 }
 
 impl Program {
@@ -21,6 +23,9 @@ impl Program {
         let path = match self {
             Self::Debian { package, path } => cache.join("debian").join(package).join(path),
             Self::Go { program, variant } => cache.join("go-programs").join(format!("{program}-{variant}")),
+            Self::Toolchain { version, program } => {
+                cache.join("go").join(version).join("go/bin").join(program)
+            }
         };
         ensure!(path.is_file(), "{} is missing: run `cargo xtask setup`", path.display());
         Ok(path.canonicalize()?)

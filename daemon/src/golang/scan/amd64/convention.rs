@@ -41,6 +41,7 @@ pub(in crate::golang::scan) const GO: Convention = Convention {
     stack: RSP,
     frame: RBP,
     return_address: 8,
+    has_pointers: false,
 };
 
 /// C code: `rbx`, `rbp` and `r12` to `r15` survive a call (System V ABI for AMD64, 3.2.1).
@@ -52,4 +53,5 @@ pub(in crate::golang::scan) const C: Convention = Convention {
     stack: RSP,
     frame: RBP,
     return_address: 8,
+    has_pointers: true,
 };

@@ -8,15 +8,16 @@ use iced_x86::{
 mod bytes;
 mod convention;
 
-pub(super) use bytes::{Candidate, candidates, references};
+pub(super) use bytes::{Candidate, candidates, is_shared_stub, references, stubs};
 pub(super) use convention::{C, GO};
 
 use convention::{NONE, RAX, RBP, RSP};
 
 use super::ir::{Base, Op, Operand, Register, Registers, Step};
 
-/// Decodes a function's code, which lies at `address`. Bytes that are no instruction become [`Op::Trap`].
-pub(super) fn decode(code: &[u8], address: u64) -> Vec<Step> {
+/// Decodes a function's code, which lies at `address`. Bytes that are no instruction become [`Op::Trap`]. Nothing if
+/// there are more than `most` steps.
+pub(super) fn decode(code: &[u8], address: u64, most: usize) -> Option<Vec<Step>> {
     let mut decoder = Decoder::with_ip(64, code, address, DecoderOptions::NONE);
     let mut front = FrontEnd { factory: InstructionInfoFactory::new(), steps: Vec::new(), offset: 0 };
     let mut instruction = Instruction::default();
@@ -24,8 +25,11 @@ pub(super) fn decode(code: &[u8], address: u64) -> Vec<Step> {
         front.offset = u32::try_from(decoder.position()).unwrap_or(u32::MAX);
         decoder.decode_out(&mut instruction);
         front.instruction(&instruction);
+        if front.steps.len() > most {
+            return None;
+        }
     }
-    front.steps
+    Some(front.steps)
 }
 
 struct FrontEnd {
@@ -126,20 +130,21 @@ fn flow(instruction: &Instruction) -> Option<Op> {
         FlowControl::Call | FlowControl::IndirectCall if instruction.code() == Code::Syscall => {
             Some(Op::Syscall)
         }
+        FlowControl::Call | FlowControl::IndirectCall if instruction.code() == Code::Sysenter => {
+            Some(Op::ForeignSyscall)
+        }
         FlowControl::Call | FlowControl::IndirectCall => Some(Op::Call { target, depth }),
         FlowControl::UnconditionalBranch | FlowControl::IndirectBranch => Some(Op::Jump { target, depth }),
         FlowControl::ConditionalBranch | FlowControl::XbeginXabortXend => {
             Some(target.map_or(Op::Nothing, |target| Op::Branch { target, depth }))
         }
         FlowControl::Return => Some(Op::Return),
-        FlowControl::Exception | FlowControl::Interrupt => {
-            // `int3` and `ud2` end it. `int 0x80` and its like call another ABI, which is not traced.
-            Some(if instruction.mnemonic() == Mnemonic::Int {
-                Op::Clobber { registers: Registers::of(&[RAX]) }
-            } else {
-                Op::Trap
-            })
+        FlowControl::Interrupt if instruction.mnemonic() == Mnemonic::Int => {
+            let is_call = constant(instruction, 0) == Some(0x80);
+            Some(if is_call { Op::ForeignSyscall } else { Op::Clobber { registers: Registers::of(&[RAX]) } })
         }
+        // `int3` and `ud2` end it.
+        FlowControl::Exception | FlowControl::Interrupt => Some(Op::Trap),
     }
 }
 
@@ -194,7 +199,10 @@ fn load(instruction: &Instruction, to: Register) -> Op {
     match (stack_address(instruction), fixed_address(instruction)) {
         (Some((base, offset)), _) => Op::LoadStack { to, base, offset },
         (None, Some(address)) => Op::LoadGlobal { to, address },
-        (None, None) => Op::Set { to, value: Operand::Unknown },
+        (None, None) => match pointed_to(instruction) {
+            Some((from, offset)) if instruction.memory_size().size() >= 4 => Op::Load { to, from, offset },
+            _ => Op::Set { to, value: Operand::Unknown },
+        },
     }
 }
 
@@ -211,7 +219,11 @@ fn store(instruction: &Instruction) -> Option<Op> {
     let size = u8::try_from(instruction.memory_size().size()).unwrap_or(u8::MAX);
     match stack_address(instruction) {
         Some((base, offset)) => Some(Op::StoreStack { base, offset, size, value }),
-        None => Some(Op::StoreGlobal { address: fixed_address(instruction)?, size, value }),
+        None => match (fixed_address(instruction), pointed_to(instruction)) {
+            (Some(address), _) => Some(Op::StoreGlobal { address, size, value }),
+            (None, Some((_, offset))) => Some(Op::Store { offset, size }),
+            (None, None) => None,
+        },
     }
 }
 
@@ -220,6 +232,7 @@ fn address(instruction: &Instruction) -> Option<Op> {
     match (to, stack_address(instruction)) {
         (RSP, Some((base, offset))) => Some(Op::SetStack { base, offset }),
         (RBP, Some((base, offset))) => Some(Op::SetFrame { base, offset }),
+        (_, Some((base, offset))) => Some(Op::StackAddress { to, base, offset }),
         _ => Some(Op::Address { to, address: fixed_address(instruction)? }),
     }
 }
@@ -233,6 +246,14 @@ fn stack_address(instruction: &Instruction) -> Option<(Base, i64)> {
     };
     let plain = instruction.memory_index() == Native::None && !is_thread_local(instruction);
     plain.then(|| (base, instruction.memory_displacement64().cast_signed()))
+}
+
+/// An address at a fixed distance from where another register leads to.
+fn pointed_to(instruction: &Instruction) -> Option<(Register, i64)> {
+    let plain = instruction.memory_index() == Native::None && !is_thread_local(instruction);
+    let base = instruction.memory_base();
+    let from = general(base).filter(|_| plain && base.is_gpr64())?;
+    Some((from, instruction.memory_displacement64().cast_signed()))
 }
 
 /// An address that is the same whenever the instruction is executed.
