@@ -8,7 +8,7 @@ use libseccomp::{ScmpAction, ScmpArch, ScmpArgCompare, ScmpCompareOp, ScmpFilter
 
 use super::EmitError;
 use crate::model::{Arch, SyscallNr};
-use crate::policy::{Condition, Conjunction, DefaultAction, Profile, Verdict};
+use crate::policy::{Condition, Conjunction, DefaultAction, EPERM, Profile, Verdict};
 use crate::syscalls;
 
 /// From how many rules on a balanced tree is faster than a list: runc's own bound.
@@ -44,6 +44,11 @@ impl Compiler<'_> {
                 Verdict::Allow(Condition::When(any)) => {
                     for one in any.iter() {
                         self.add(&mut filter, *nr, ScmpAction::Allow, &comparisons(one))?;
+                    }
+                    let (errno, others) = self.profile.others(any).unwrap_or((EPERM, Vec::new()));
+                    for one in others {
+                        let refusal = ScmpAction::Errno(errno.get().into());
+                        self.add(&mut filter, *nr, refusal, &comparisons(&one))?;
                     }
                 }
                 Verdict::Errno(errno) => {
@@ -144,8 +149,8 @@ fn export(filter: &ScmpFilterContext) -> io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::ENOSYS;
     use crate::policy::testing::{ALWAYS, profile, sample};
-    use crate::policy::{ENOSYS, EPERM};
 
     /// Check that a program is a whole number of instructions, and the same each time.
     #[test]

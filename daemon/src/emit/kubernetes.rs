@@ -136,7 +136,9 @@ fn check_default(profile: &Profile) -> Result<(), EmitError> {
 fn check_values(profile: &Profile) -> Result<(), EmitError> {
     for (nr, condition) in profile.allowed() {
         let Condition::When(any) = condition else { continue };
-        let numbers = any.iter().flat_map(|one| one.iter().collect::<Vec<_>>()).flat_map(|(_, masked)| {
+        let others = profile.others(any).map(|(_, others)| others).unwrap_or_default();
+        let all = any.iter().chain(&others);
+        let numbers = all.flat_map(|one| one.iter().collect::<Vec<_>>()).flat_map(|(_, masked)| {
             // A full mask is written as an equality, without the mask.
             let mask = if masked.mask() == u64::MAX { 0 } else { masked.mask() };
             [mask, masked.value()]

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::model::{
-    Arch, Arguments, Baseline, Delta, Gap, Host, Losses, Observations, Role, RoleObservations, Starts,
-    SyscallNr, Timestamp, Violated, WorkloadId,
+    Arch, Arguments, Baseline, Delta, Gap, Host, Losses, Observations, Reachable, Role, RoleObservations,
+    Starts, SyscallNr, Timestamp, Violated, WorkloadId,
 };
 use crate::syscalls;
 
@@ -69,12 +69,27 @@ fn has_news(known: &RoleObservations, more: &RoleObservations) -> bool {
     fills_in(known.build.go.is_some(), more.build.go.is_some())
         || fills_in(known.build.linkage.is_some(), more.build.linkage.is_some())
         || fills_in(known.foreign > 0, more.foreign > 0)
+        || reaches_further(known.reachable.as_ref(), more.reachable.as_ref())
         || more.syscalls.iter().any(|(nr, seen)| {
             known.syscalls.get(nr).is_none_or(|known| {
                 fills_in(known.in_flight, seen.in_flight)
                     || has_other_values(&known.arguments, &seen.arguments)
             })
         })
+}
+
+/// Whether a scan says anything that those before did not.
+fn reaches_further(known: Option<&Arc<Reachable>>, more: Option<&Arc<Reachable>>) -> bool {
+    match (known, more) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some(known), Some(more)) if known == more => false,
+        (Some(known), Some(more)) => {
+            let mut both = Reachable::clone(known);
+            both.absorb(more);
+            both != **known
+        }
+    }
 }
 
 fn has_other_values(known: &Arguments, more: &Arguments) -> bool {

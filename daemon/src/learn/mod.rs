@@ -4,9 +4,10 @@ pub mod baseline;
 pub mod baseline_file;
 pub mod file;
 mod parts;
+pub use parts::reach;
 pub mod rules;
 pub mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 
-pub use parts::PartError;
+pub use parts::{FrameTable, PartError};

@@ -1,12 +1,14 @@
 //! Baselines for tests: one with everything in it, and any.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use crate::model::{
     Account, Arch, Arguments, Baseline, Build, Callers, Gap, GoBuild, Host, Ledger, Linkage, Losses,
-    PhaseCounts, Role, RoleObservations, Seen, Starts, SyscallNr, Timestamp, ToldOf, Violated, WorkloadId,
+    PhaseCounts, Reachable, Reached, Role, RoleObservations, ScanLimits, Seen, Starts, SyscallNr, Timestamp,
+    ToldOf, Violated, WorkloadId,
 };
 use crate::syscalls;
 
@@ -51,6 +53,7 @@ pub(crate) fn go_build(build: &str) -> Build {
             path: Some("example.org/service".into()),
             module: Some(("example.org/service".into(), "v1.2.3".into())),
             cgo: Some(false),
+            goroutine_below: None,
         }),
         linkage: Some(Linkage { interpreter: None, needed: vec!["libc.so.6".into()] }),
     }
@@ -58,7 +61,7 @@ pub(crate) fn go_build(build: &str) -> Build {
 
 pub(crate) fn role(role: Role, build: Build, calls: &[(&str, Seen)]) -> RoleObservations {
     let calls = calls.iter().map(|(name, seen)| (nr(name), seen.clone()));
-    RoleObservations { role, build, processes: 1, syscalls: calls.collect(), foreign: 0 }
+    RoleObservations { role, build, processes: 1, syscalls: calls.collect(), foreign: 0, reachable: None }
 }
 
 /// A baseline of a workload that did a little of everything.
@@ -73,6 +76,11 @@ pub(crate) fn sample(workload: &str) -> (Baseline, Ledger) {
         ],
     );
     let violated = Violated { syscalls: [(nr("ptrace"), 2)].into(), first: at(4), last: at(5) };
+    let mount = Reached { packages: ["syscall".into()].into(), is_go: true, is_optional: true };
+    let calls = [(nr("read"), Reached::default()), (nr("mount"), mount)];
+    let limits = ScanLimits { unresolved: 2, gaps: ["plugins that it opens".to_owned()].into() };
+    let reachable = Reachable { syscalls: calls.into(), limits };
+    let main = RoleObservations { reachable: Some(Arc::new(reachable)), ..main };
     let baseline = Baseline {
         workload: id(workload),
         host: host(),
@@ -120,6 +128,28 @@ fn any_arguments(name: &str) -> BoxedStrategy<Arguments> {
     .boxed()
 }
 
+/// How a scan may say that a call is made.
+pub(crate) fn any_reached() -> impl Strategy<Value = Reached> {
+    let packages = prop::collection::btree_set("[ab]{1,2}", 0..3);
+    (packages, any::<bool>(), any::<bool>()).prop_map(|(packages, is_go, is_optional)| Reached {
+        packages: packages.into_iter().map(Arc::from).collect(),
+        is_go,
+        is_optional,
+    })
+}
+
+/// What a scan may not have found out.
+pub(crate) fn any_limits() -> impl Strategy<Value = ScanLimits> {
+    let gaps = prop::collection::btree_set("[ab]{1,2}", 0..3);
+    (0..3u64, gaps).prop_map(|(unresolved, gaps)| ScanLimits { unresolved, gaps })
+}
+
+fn any_reachable() -> impl Strategy<Value = Reachable> {
+    let number = prop::sample::select(vec!["read", "mount", "mseal"]).prop_map(nr);
+    let syscalls = prop::collection::btree_map(number, any_reached(), 0..3);
+    (syscalls, any_limits()).prop_map(|(syscalls, limits)| Reachable { syscalls, limits })
+}
+
 /// What one program did, with any calls, counts, times and values.
 pub(crate) fn any_role() -> impl Strategy<Value = RoleObservations> {
     let kind = prop_oneof![Just(Role::Main), "[a-c]".prop_map(Role::Child), "[a-c]".prop_map(Role::Entered),];
@@ -137,13 +167,16 @@ pub(crate) fn any_role() -> impl Strategy<Value = RoleObservations> {
         });
         seen.collect::<BTreeMap<_, _>>()
     });
-    (kind, "[a-z/]{0,3}", prop::option::of("[0-9a-f]{1,2}"), any::<u32>(), any::<u32>(), calls).prop_map(
-        |(role, path, id, processes, foreign, syscalls)| RoleObservations {
+    let build = ("[a-z/]{0,3}", prop::option::of("[0-9a-f]{1,2}"));
+    let scanned = prop::option::of(any_reachable());
+    (kind, build, any::<[u32; 2]>(), calls, scanned).prop_map(
+        |(role, (path, id), [processes, foreign], syscalls, reachable)| RoleObservations {
             role,
             build: Build { path, id, ..go_build("") },
             processes: processes.into(),
             syscalls,
             foreign: foreign.into(),
+            reachable: reachable.map(Arc::new),
         },
     )
 }

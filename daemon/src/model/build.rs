@@ -26,6 +26,9 @@ pub struct GoBuild {
     pub module: Option<(String, String)>,
     /// Whether cgo was enabled at build time, where it says so. It does not tell whether libc is linked.
     pub cgo: Option<bool>,
+    /// How far below its thread pointer each thread keeps the running goroutine, in bytes; nothing where that is not
+    /// known. It is a fact of the file, but not kept in observations.
+    pub goroutine_below: Option<u32>,
 }
 
 /// A Go release, `1.27`: what decides which calls the runtime makes.
@@ -78,7 +81,13 @@ mod tests {
     #[test]
     fn go_version_is_read_from_the_toolchain_name() {
         let version = |toolchain: &str| {
-            let go = GoBuild { toolchain: toolchain.into(), path: None, module: None, cgo: None };
+            let go = GoBuild {
+                toolchain: toolchain.into(),
+                path: None,
+                module: None,
+                cgo: None,
+                goroutine_below: None,
+            };
             go.version().map(|v| v.to_string())
         };
         assert_eq!(version("go1.27.3").as_deref(), Some("1.27"));

@@ -43,6 +43,12 @@ impl fmt::Display for Frame {
     }
 }
 
+impl From<Caller> for Callers {
+    fn from(caller: Caller) -> Self {
+        Self(vec![caller])
+    }
+}
+
 impl Callers {
     /// Adds a caller; says whether it is a new place.
     pub fn add(&mut self, caller: Caller) -> bool {

@@ -1,8 +1,9 @@
 //! What one recording saw: the input of every profile.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{Arch, Arguments, Build, Callers, Phase, Role, SyscallNr, Timestamp};
+use super::{Arch, Arguments, Build, Callers, Phase, Reachable, Role, SyscallNr, Timestamp};
 
 /// One recording of one workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +46,8 @@ pub struct RoleObservations {
     pub syscalls: BTreeMap<SyscallNr, Seen>,
     /// Calls by another ABI (32-bit, x32) or with a number outside the native table.
     pub foreign: u64,
+    /// What the binary could ever call; nothing if it was not scanned.
+    pub reachable: Option<Arc<Reachable>>,
 }
 
 /// One call's history.
@@ -95,9 +98,10 @@ impl PhaseCounts {
 }
 
 impl Losses {
-    /// Whether what was lost for this reason may hide a call: a stack only says who made one that was counted.
+    /// Whether what was lost for this reason may hide a call: a stack only says who made one that was counted, and a
+    /// scan what could be made.
     pub fn may_hide_calls(reason: &str) -> bool {
-        !reason.starts_with("stacks_")
+        !reason.starts_with("stacks_") && !reason.starts_with("scans_")
     }
 
     /// Whether everything was counted.

@@ -1,5 +1,7 @@
 //! Uniting what was seen in several processes, or several recordings, of the same binary.
 
+use std::sync::Arc;
+
 use super::{Arguments, Losses, PhaseCounts, RoleObservations, Seen};
 use crate::model::Phase;
 
@@ -8,6 +10,13 @@ impl RoleObservations {
     pub fn absorb(&mut self, other: Self) {
         self.processes = self.processes.saturating_add(other.processes);
         self.foreign = self.foreign.saturating_add(other.foreign);
+        self.reachable = match (self.reachable.take(), other.reachable) {
+            (Some(mut known), Some(other)) if known != other => {
+                Arc::make_mut(&mut known).absorb(&other);
+                Some(known)
+            }
+            (known, other) => known.or(other),
+        };
         for (nr, seen) in other.syscalls {
             match self.syscalls.get_mut(&nr) {
                 Some(known) => known.absorb(seen),

@@ -1,6 +1,10 @@
 //! What is wrong with a profile, as far as it can be told without running under it.
 
+mod unreachable;
+
 use std::collections::BTreeMap;
+
+pub use unreachable::unreachable;
 
 use super::floor::FloorEntry;
 use super::{Condition, Conjunction, DefaultAction, ENOSYS, Profile, Reason, Verdict};
@@ -39,6 +43,19 @@ pub enum Finding {
         arguments: Option<String>,
         /// The rules that took it out or limited it on purpose, as `rule:NAME, …`; nothing if none did.
         rules: Option<String>,
+    },
+    /// A call was made that the scan of who made it does not find.
+    Unreachable {
+        /// The call.
+        syscall: String,
+        /// Who made it.
+        program: String,
+        /// The function that made it, as far as a stack was taken.
+        caller: Option<String>,
+        /// Places at which the scan could not find out the number.
+        unresolved: u64,
+        /// What the scan did not look at.
+        gaps: Vec<String>,
     },
 }
 

@@ -1,17 +1,30 @@
 //! What changes from one profile to another.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{DefaultAction, Profile, Reason, Rule, Verdict};
-use crate::model::SyscallNr;
+use super::{Condition, DefaultAction, Errno, Profile, Reason, Rule, Verdict};
+use crate::model::{Reached, SyscallNr};
 
 /// What changes from one profile to another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     /// The default actions, if they differ.
     pub default: Option<(DefaultAction, DefaultAction)>,
+    /// What allowed calls fail with if their conditions do not hold, if that differs.
+    pub otherwise: Option<(Option<Errno>, Option<Errno>)>,
     /// The rules that differ, by number.
     pub changes: Vec<(SyscallNr, Change)>,
+    /// What the programs could call, as far as both profiles know.
+    pub reach: ReachChange,
+}
+
+/// How what the programs could call differs. By itself it changes no filter.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ReachChange {
+    /// Only the programs of the new profile can make these.
+    pub more: BTreeMap<SyscallNr, Reached>,
+    /// Only those of the old profile can.
+    pub less: BTreeMap<SyscallNr, Reached>,
 }
 
 /// One side of a changed rule.
@@ -43,7 +56,7 @@ impl From<&Rule> for Side {
 impl Difference {
     /// Whether both profiles are the same filter.
     pub fn is_empty(&self) -> bool {
-        self.default.is_none() && self.changes.is_empty()
+        self.default.is_none() && self.otherwise.is_none() && self.changes.is_empty()
     }
 }
 
@@ -58,10 +71,32 @@ pub fn diff(old: &Profile, new: &Profile) -> Difference {
         Some((nr, change))
     };
     let defaults = (old.default_action(), new.default_action());
+    let otherwise = (old.otherwise(), new.otherwise());
+    // Where no call has a condition, nothing depends on it.
+    let matters = otherwise.0 != otherwise.1 && [old, new].into_iter().any(is_conditional);
     Difference {
         default: (defaults.0 != defaults.1).then_some(defaults),
+        otherwise: matters.then_some(otherwise),
         changes: numbers.into_iter().filter_map(change).collect(),
+        reach: reach_change(old, new),
     }
+}
+
+fn is_conditional(profile: &Profile) -> bool {
+    profile.allowed().any(|(_, condition)| matches!(condition, Condition::When(_)))
+}
+
+/// Nothing where one of both knows of no scan: everything would be new.
+fn reach_change(old: &Profile, new: &Profile) -> ReachChange {
+    if old.reach().scanned().is_empty() || new.reach().scanned().is_empty() {
+        return ReachChange::default();
+    }
+    let only = |of: &Profile, not: &Profile| {
+        let calls = of.reach().calls().iter();
+        let only = calls.filter(|(nr, _)| !not.reach().calls().contains_key(nr));
+        only.map(|(nr, reached)| (*nr, reached.clone())).collect()
+    };
+    ReachChange { more: only(new, old), less: only(old, new) }
 }
 
 fn changed(old: Option<&Rule>, new: Option<&Rule>) -> Option<Change> {

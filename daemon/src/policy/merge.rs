@@ -43,6 +43,8 @@ pub fn merge(profiles: &[Profile], default: Option<DefaultAction>) -> Result<Pro
     let mut rules = first.rules().clone();
     let mut refused = first.refused().clone();
     let mut notes = first.notes().clone();
+    let mut reach = first.reach().clone();
+    let mut otherwise = first.otherwise();
     for other in rest {
         if other.arch() != arch {
             return Err(MergeError::Architectures(arch, other.arch()));
@@ -55,11 +57,16 @@ pub fn merge(profiles: &[Profile], default: Option<DefaultAction>) -> Result<Pro
             refused.entry(*nr).or_default().extend(reasons.iter().cloned());
         }
         notes.extend(other.notes().iter().cloned());
+        reach.extend(other.reach());
+        // An error allows more than a kill. Of two errors it is one, whatever the order.
+        otherwise = otherwise.max(other.otherwise());
         provenance.extend(other.provenance());
     }
     let default = default.unwrap_or(first.default_action());
     let merged = Profile::new(arch, default, rules).map_err(MergeError::Profile)?;
-    Ok(merged.with_refused(refused).with_notes(notes).with_provenance(provenance))
+    let merged = merged.with_otherwise(otherwise).map_err(MergeError::Profile)?;
+    let merged = merged.with_refused(refused).with_notes(notes);
+    Ok(merged.with_reach(reach).with_provenance(provenance))
 }
 
 fn add(rules: &mut BTreeMap<SyscallNr, Rule>, other: &Profile, arch: Arch) -> Result<(), MergeError> {
@@ -129,5 +136,14 @@ mod tests {
             "`clone3` is refused with ENOSYS by one profile and with EPERM by another: change one of them"
         );
         assert!(matches!(merge(&[], None), Err(MergeError::Nothing)));
+    }
+
+    /// Check that two profiles of which one fails softly make one that does.
+    #[test]
+    fn errors_allow_more_than_kills() {
+        let kill = profile(DefaultAction::KillProcess, &[("read", ALWAYS)]);
+        let soft = kill.clone().with_otherwise(Some(EPERM)).unwrap();
+        assert_eq!(both(&kill, &soft).otherwise(), Some(EPERM));
+        assert_eq!(both(&soft, &kill), both(&kill, &soft));
     }
 }

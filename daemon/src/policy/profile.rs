@@ -2,17 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Condition, DefaultAction, Provenance, Reason, Rule, Verdict};
+use super::{
+    Alternatives, Condition, Conjunction, DefaultAction, Errno, Provenance, Reach, Reason, Rule, Verdict,
+};
 use crate::model::{Arch, SyscallNr};
+use crate::syscalls::display_name;
 
 /// A seccomp policy for one architecture. It has a default that is not "allow", and allows something.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     arch: Arch,
     default: DefaultAction,
+    otherwise: Option<Errno>,
     rules: BTreeMap<SyscallNr, Rule>,
     refused: BTreeMap<SyscallNr, BTreeSet<Reason>>,
     notes: BTreeSet<Note>,
+    reach: Reach,
     provenance: Provenance,
 }
 
@@ -21,11 +26,17 @@ pub struct Profile {
 pub struct Note(pub String);
 
 /// Why rules are no profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProfileError {
     /// Nothing could run under it.
     #[error("it allows no system call at all, so nothing could run under it")]
     AllowsNothing,
+    /// No filter has room for what the conditions of a call leave over.
+    #[error(
+        "what the arguments allowed for `{0}` leave over takes more rules than a filter has room for: build it with \
+         --no-arguments, or leave {0} out of --narrow"
+    )]
+    TooFine(String),
 }
 
 impl Profile {
@@ -39,7 +50,8 @@ impl Profile {
             return Err(ProfileError::AllowsNothing);
         }
         let (refused, notes) = (BTreeMap::new(), BTreeSet::new());
-        Ok(Self { arch, default, rules, refused, notes, provenance: Provenance::default() })
+        let (reach, provenance) = (Reach::default(), Provenance::default());
+        Ok(Self { arch, default, otherwise: None, rules, refused, notes, reach, provenance })
     }
 
     /// With calls that were taken out, and why. One that a rule names is not among them.
@@ -50,10 +62,34 @@ impl Profile {
         self
     }
 
+    /// With an error for calls that are allowed with other arguments, where the default action is too hard for them.
+    ///
+    /// # Errors
+    /// A call is allowed with so many values that a filter has no room for what they leave over.
+    pub fn with_otherwise(mut self, otherwise: Option<Errno>) -> Result<Self, ProfileError> {
+        self.otherwise = otherwise.filter(|errno| self.default != DefaultAction::Errno(*errno));
+        let arch = self.arch;
+        let is_too_fine = |condition: &Condition| match condition {
+            Condition::When(any) => any.complement().is_none(),
+            Condition::Always => false,
+        };
+        let mut allowed = self.allowed().filter(|_| self.otherwise.is_some());
+        let too_fine = allowed.find(|(_, condition)| is_too_fine(condition)).map(|(nr, _)| nr);
+        drop(allowed);
+        too_fine.map_or(Ok(self), |nr| Err(ProfileError::TooFine(display_name(arch, nr))))
+    }
+
     /// With notes for whoever uses it.
     #[must_use]
     pub fn with_notes(mut self, notes: impl IntoIterator<Item = Note>) -> Self {
         self.notes.extend(notes);
+        self
+    }
+
+    /// With what scans say of its binaries.
+    #[must_use]
+    pub fn with_reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
         self
     }
 
@@ -74,6 +110,17 @@ impl Profile {
         self.default
     }
 
+    /// What an allowed call fails with if its condition does not hold; nothing if the default action is taken.
+    pub const fn otherwise(&self) -> Option<Errno> {
+        self.otherwise
+    }
+
+    /// The arguments with which a call that is allowed with these fails, and the error; nothing where the default action
+    /// is taken.
+    pub fn others(&self, allowed: &Alternatives) -> Option<(Errno, Vec<Conjunction>)> {
+        Some((self.otherwise?, allowed.complement()?))
+    }
+
     /// The rules, by number.
     pub const fn rules(&self) -> &BTreeMap<SyscallNr, Rule> {
         &self.rules
@@ -87,6 +134,11 @@ impl Profile {
     /// What whoever uses it has to know.
     pub const fn notes(&self) -> &BTreeSet<Note> {
         &self.notes
+    }
+
+    /// What its binaries could ever call, as far as they were scanned.
+    pub const fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// Where it comes from.

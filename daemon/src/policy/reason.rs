@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use super::way;
 use crate::golang;
-use crate::model::{Caller, Phase, PhaseCounts, Role, RoleObservations, Seen, Timestamp};
+use crate::model::{Caller, Phase, PhaseCounts, Reached, Role, RoleObservations, Seen, SyscallNr, Timestamp};
 
 /// Why a rule is in a profile.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +31,8 @@ pub enum Reason {
         /// What it did, and why it is there.
         text: String,
     },
+    /// A program could make the call, says its scan, and was never seen to.
+    Reachable(Reached),
 }
 
 /// One binary's use of a call.
@@ -49,11 +52,13 @@ pub struct Observed {
     pub in_flight: bool,
     /// Who made it, as far as a stack was taken: of several, the first that is not the standard library on its own.
     pub caller: Option<Caller>,
+    /// Whether the scan of the binary says that it can; nothing if it was not scanned.
+    pub is_reachable: Option<bool>,
 }
 
 impl Observed {
     /// What one role's observations say of one call.
-    pub fn new(role: &RoleObservations, seen: &Seen) -> Self {
+    pub fn new(role: &RoleObservations, nr: SyscallNr, seen: &Seen) -> Self {
         Self {
             role: role.role.clone(),
             program: role.build.path.clone(),
@@ -62,6 +67,7 @@ impl Observed {
             first: seen.first,
             in_flight: seen.in_flight,
             caller: golang::telling(&seen.callers).map(golang::essence),
+            is_reachable: role.reachable.as_ref().map(|reachable| reachable.syscalls.contains_key(&nr)),
         }
     }
 }
@@ -99,6 +105,7 @@ impl fmt::Display for Reason {
             Self::Guard(text) => write!(f, "guard: {text}"),
             Self::Imported(from) => write!(f, "imported: {from}"),
             Self::Rule { name, text } => write!(f, "rule:{name}: {text}"),
+            Self::Reachable(reached) => write!(f, "reachable: {}; never seen", way(reached)),
         }
     }
 }

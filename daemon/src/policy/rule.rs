@@ -15,7 +15,7 @@ pub struct Rule {
 /// What happens to the call.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Verdict {
-    /// It runs if the condition holds; otherwise the default action is taken.
+    /// It runs if the condition holds; otherwise [`super::Profile::otherwise`] or the default action is taken.
     Allow(Condition),
     /// It fails with this error, whatever the default action is.
     Errno(Errno),

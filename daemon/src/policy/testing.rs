@@ -7,9 +7,10 @@ use proptest::prelude::*;
 use super::floor::{NoNewPrivileges, Runtime};
 use super::{
     Alternatives, ArgIndex, BuildStamp, Condition, Conjunction, DefaultAction, Digest, ENOSYS, EPERM, Launch,
-    Masked, Note, Observed, Profile, Provenance, Reason, Rule, Verdict,
+    Masked, Note, Observed, Profile, Provenance, Reach, Reason, Rule, Verdict,
 };
-use crate::model::{Arch, Caller, Frame, PhaseCounts, Role, SyscallNr, Timestamp};
+use crate::learn::testing::{any_limits, any_reached};
+use crate::model::{Arch, Caller, Frame, PhaseCounts, Reached, Role, ScanLimits, SyscallNr, Timestamp};
 use crate::syscalls;
 
 /// The number of a name on x86-64.
@@ -48,6 +49,7 @@ pub(crate) fn observed(verdict: Verdict) -> Rule {
             first: Timestamp::from_unix_nanos(1_795_000_000_000_000_001),
             in_flight: false,
             caller: Some(caller()),
+            is_reachable: Some(true),
         }),
     )
 }
@@ -88,7 +90,20 @@ pub(crate) fn sample() -> Profile {
     ]);
     let profile = Profile::new(Arch::X86_64, DefaultAction::Errno(EPERM), rules).expect("a profile");
     let profile = profile.with_refused([(nr("ptrace"), refusal("ptrace"))]);
-    profile.with_notes([Note("the recording was not whole".into())]).with_provenance(provenance())
+    let profile = profile.with_notes([Note("the recording was not whole".into())]);
+    profile.with_reach(reach()).with_provenance(provenance())
+}
+
+/// What the scan of the one binary said, which found out everything.
+fn reach() -> Reach {
+    let mount = Reached { packages: ["example.org/disk".into()].into(), is_go: true, is_optional: true };
+    let calls = [(nr("read"), Reached { is_go: true, ..Reached::default() }), (nr("mount"), mount)];
+    Reach::new(calls.into(), [(stamp("abc"), ScanLimits::default())].into())
+}
+
+/// A build of the service.
+fn stamp(id: &str) -> BuildStamp {
+    BuildStamp { path: "/usr/bin/service".into(), id: Some(id.into()), go: Some("go1.27.3".into()) }
 }
 
 /// Why a rule took a call out.
@@ -98,13 +113,12 @@ fn refusal(rule: &str) -> BTreeSet<Reason> {
 
 fn provenance() -> Provenance {
     let launch = Launch { runtime: Some(Runtime::Runc), no_new_privileges: NoNewPrivileges::Set };
-    let go = Some("go1.27.3".into());
     Provenance {
         seccinch: BTreeSet::from(["0.1.0".into()]),
         kernels: BTreeSet::from(["6.1.0".into()]),
         clock_sources: BTreeSet::from(["tsc".into()]),
         launches: BTreeSet::from([launch]),
-        builds: BTreeSet::from([BuildStamp { path: "/usr/bin/service".into(), id: Some("abc".into()), go }]),
+        builds: BTreeSet::from([stamp("abc")]),
         floors: BTreeMap::from([("go".into(), "1".into())]),
         inputs: BTreeSet::from([Digest::of(b"")]),
     }
@@ -128,9 +142,16 @@ pub(crate) fn any_profile() -> impl Strategy<Value = Profile> {
         }),
     ];
     let refused = prop::collection::btree_map(name.clone().prop_map(nr), "[ab]", 0..3);
-    (prop::collection::vec((name, verdict), 0..6), refused).prop_map(|(mut rules, refused)| {
+    let reach = any_reach(name.clone().prop_map(nr));
+    (prop::collection::vec((name, verdict), 0..6), refused, reach).prop_map(|(mut rules, refused, reach)| {
         rules.push(("exit_group", ALWAYS));
         let refused = refused.into_iter().map(|(nr, rule)| (nr, refusal(&rule)));
-        profile(DefaultAction::Errno(EPERM), &rules).with_refused(refused)
+        profile(DefaultAction::Errno(EPERM), &rules).with_refused(refused).with_reach(reach)
     })
+}
+
+fn any_reach(number: impl Strategy<Value = SyscallNr>) -> impl Strategy<Value = Reach> {
+    let calls = prop::collection::btree_map(number, any_reached(), 0..4);
+    let scanned = prop::collection::btree_map("[ab]".prop_map(|id| stamp(&id)), any_limits(), 0..3);
+    (calls, scanned).prop_map(|(calls, scanned)| Reach::new(calls, scanned))
 }

@@ -60,13 +60,31 @@ fn narrowing_is_by_choice() {
     assert!(refused.stderr.contains("`openat` can't be narrowed by its arguments"), "{}", refused.stderr);
 }
 
+/// Check that a call that was made although no scan finds it is a finding of its own, with who made it.
+#[test]
+fn calls_beyond_scans_are_found() {
+    let found = json(&["check", "data/scanned.profile.json"]);
+    let findings = found["findings"].as_array().expect("findings");
+    let beyond: Vec<_> = findings.iter().filter(|finding| finding["code"] == "unreachable").collect();
+    assert_eq!(beyond.len(), 1, "{findings:?}");
+    assert_eq!(beyond[0]["syscall"], "bpf");
+    let message = beyond[0]["message"].as_str().expect("a message");
+    let expected = "/usr/bin/web was seen making bpf by example.org/agent.load (example.org/agent/load.go:9), but the \
+                    scan of its code does not find it";
+    assert!(message.starts_with(expected), "{message}");
+    let observations =
+        ["check", "golden/web.profile.json", "--observations", "data/scanned.observations.json"];
+    let found = json(&observations).to_string();
+    assert!(found.contains("\"unreachable\""), "a recording with a scan: {found}");
+}
+
 /// Check that merging unites, and merging a profile with itself changes nothing.
 #[test]
 fn merging_unites() {
     let itself = String::from_utf8(done(&["merge", PROFILE, PROFILE]).stdout).expect("a text");
     // The file is of the version before, which is read, and says the same in the present one.
     let old = fs::read_to_string(file(PROFILE)).expect("the profile");
-    assert_eq!(itself, old.replacen("\"version\": 1", "\"version\": 3", 1));
+    assert_eq!(itself, old.replacen("\"version\": 1", "\"version\": 4", 1));
     let folder = tempfile::tempdir().expect("a folder");
     let small = folder.path().join("small.json");
     let text =

@@ -55,12 +55,29 @@ fn files_that_are_no_use() {
                    column 1";
     check(&["diff", PROFILE, "golden/web.systemd.conf"], 2, message);
     let folder = tempfile::tempdir().expect("a folder");
-    let path = edited(&folder, "\"version\": 1", "\"version\": 3");
+    let path = edited(&folder, "\"version\": 1", "\"version\": 4");
     let message = format!(
-        "cannot use {path} as observations: written by a newer seccinch: it is version 3 of \
-         `seccinch.observations`, this one reads up to 2; upgrade seccinch to read it"
+        "cannot use {path} as observations: written by a newer seccinch: it is version 4 of \
+         `seccinch.observations`, this one reads up to 3; upgrade seccinch to read it"
     );
     check(&["build", &path], 2, &message);
+}
+
+/// Check what is said of binaries that can't tell anything, and of too little for a lockdown.
+#[test]
+fn lockdowns_need_whole_scans() {
+    let message = "cannot scan data/web.profile.json: not a readable 64-bit ELF file: Unsupported ELF header";
+    check(&["build", OBSERVATIONS, "--binary", "data/web.profile.json"], 2, message);
+    let message = "cannot read data/nothing: No such file or directory (os error 2)";
+    check(&["build", OBSERVATIONS, "--binary", "data/nothing"], 2, message);
+    let message = "lockdown kills whatever no scan finds, but /usr/bin/dash was not scanned, and can't be if it is no \
+                   Go program; /usr/bin/web was not scanned: name it with --binary; or keep to --stage enforce";
+    check(&["build", OBSERVATIONS, "--stage", "lockdown"], 2, message);
+    let message = "--accept-unresolved goes with --stage lockdown: at enforce, what no scan finds fails as everything \
+                   else";
+    check(&["build", OBSERVATIONS, "--accept-unresolved"], 2, message);
+    let message = "--stage lockdown kills what can't happen by itself: leave --default-action log out, or name an error";
+    check(&["build", OBSERVATIONS, "--stage", "lockdown", "--default-action", "log"], 2, message);
 }
 
 /// Check that an output that can't be written is told, and what stood there stays.
@@ -108,7 +125,7 @@ fn mistakes_on_the_command_line() {
     let ran = profile(&["convert", PROFILE, "--to", "yaml"]);
     assert_eq!(ran.code, Some(2));
     assert!(
-        ran.stderr.contains("[possible values: seccinch, oci, docker, systemd, k8s, bpf]"),
+        ran.stderr.contains("[possible values: seccinch, oci, docker, systemd, k8s, bpf, go]"),
         "{}",
         ran.stderr
     );

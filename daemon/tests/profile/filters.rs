@@ -33,8 +33,13 @@ fn when(lists: &[&[(u64, u64, u64)]]) -> Verdict {
     Verdict::Allow(Condition::When(Alternatives::new(lists).expect("alternatives")))
 }
 
-/// A program with one rule of every kind. The child has to be able to end.
+/// A program with one rule of every kind.
 fn program(default: DefaultAction, more: &[(&str, Verdict)]) -> Vec<u8> {
+    bpf(&profile(default, more)).expect("a program")
+}
+
+/// A profile with one rule of every kind. The child has to be able to end.
+fn profile(default: DefaultAction, more: &[(&str, Verdict)]) -> Profile {
     let rules = [
         ("exit_group", ALWAYS),
         ("getpid", ALWAYS),
@@ -48,8 +53,7 @@ fn program(default: DefaultAction, more: &[(&str, Verdict)]) -> Vec<u8> {
     let reason = || Reason::Guard("a test".into());
     let rules =
         rules.iter().chain(more).map(|(name, verdict)| (nr(name), Rule::new(verdict.clone(), reason())));
-    let profile = Profile::new(Arch::NATIVE, default, rules.collect::<BTreeMap<_, _>>()).expect("a profile");
-    bpf(&profile).expect("a program")
+    Profile::new(Arch::NATIVE, default, rules.collect::<BTreeMap<_, _>>()).expect("a profile")
 }
 
 const NO_FD: u64 = u64::MAX;
@@ -110,6 +114,34 @@ fn defaults_do_what_they_say() {
     check(&kill, "getpid", &[], Outcome::Worked);
 }
 
+/// Check that under a lockdown other arguments of allowed calls fail as what can happen does, and the rest kills.
+#[test]
+fn lockdown_kills_only_what_has_no_rule() {
+    let kill = profile(DefaultAction::KillProcess, &[("mount", Verdict::Errno(EPERM))]);
+    let program = bpf(&kill.with_otherwise(Some(EPERM)).expect("few values")).expect("a program");
+    let refused = Outcome::Errno(libc::EPERM);
+    let high = 1 << 32;
+    let cases: &[(&str, &[u64], Outcome)] = &[
+        ("getpid", &[], Outcome::Worked),
+        ("getuid", &[], Outcome::Killed(libc::SIGSYS)),
+        ("mount", &[0, 0, 0, 0, 0], refused),
+        ("clone3", &[0, 0], Outcome::Errno(libc::ENOSYS)),
+        ("socket", &[2, 1, 0], Outcome::Worked),
+        ("socket", &[high | 2, 1, 0], Outcome::Worked),
+        ("socket", &[16, 3, 0], refused),
+        ("socket", &[INT, 3, 0], refused),
+        ("setsockopt", &[NO_FD, 1, 2, 0, 0], Outcome::Errno(libc::EBADF)),
+        ("setsockopt", &[NO_FD, 1, 1, 0, 0], refused),
+        ("setsockopt", &[NO_FD, 2, 2, 0, 0], refused),
+        ("ioctl", &[NO_FD, 0x5402, 0], refused),
+        ("ptrace", &[high | 16, 0x3fff_ffff], refused),
+        ("clone", &[0x1001_0000, 0], refused),
+    ];
+    for (name, arguments, expected) in cases {
+        check(&program, name, arguments, *expected);
+    }
+}
+
 /// Check that a number that has no name yet can be allowed, and its neighbour is not.
 #[test]
 fn unnamed_numbers_are_refused_by_default() {
@@ -141,6 +173,30 @@ fn masked() -> impl Strategy<Value = (u64, u64, u64)> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Check that the kernel refuses by an error exactly what a condition leaves over, for any values of two arguments,
+    /// where everything else kills.
+    #[test]
+    fn the_kernel_refuses_what_is_left_over(
+        pairs in prop::collection::btree_set((0..12u64, prop::option::of(0..4u64)), 1..7),
+        arguments in (prop_oneof![0..12u64, any::<u64>()], prop_oneof![0..4u64, any::<u64>()]),
+    ) {
+        let list = |(first, second): &(u64, Option<u64>)| {
+            let second = second.map(|second| (1, INT, second));
+            [(0, INT, *first)].into_iter().chain(second).collect::<Vec<_>>()
+        };
+        let lists: Vec<Vec<_>> = pairs.iter().map(list).collect();
+        let slices: Vec<&[(u64, u64, u64)]> = lists.iter().map(Vec::as_slice).collect();
+        let kill = profile(DefaultAction::KillProcess, &[("getppid", when(&slices))]);
+        let program = bpf(&kill.with_otherwise(Some(EPERM)).expect("few values")).expect("a program");
+        let holds = |(first, second): &(u64, Option<u64>)| {
+            arguments.0 & INT == *first && second.is_none_or(|second| arguments.1 & INT == second)
+        };
+        let expected =
+            if pairs.iter().any(holds) { Outcome::Worked } else { Outcome::Errno(libc::EPERM) };
+        let call = [u64::from(nr("getppid").get()), arguments.0, arguments.1, 0, 0, 0, 0];
+        prop_assert_eq!(under(&program, Entry::Native, call), expected);
+    }
 
     /// Check that the kernel decides as the conditions read, for any conditions and arguments. `getppid` takes
     /// no arguments, so it works with all of them.

@@ -22,7 +22,7 @@ pub use error::{GenerationsError, UnreadableError};
 pub use learned::{LearnedError, learned_profile};
 
 use crate::emit::{self, Engine, Logging};
-use crate::export::view::{GenerationView, RuleAction};
+use crate::export::view::{GenerationView, RuleAction, tiers};
 use crate::files::{NewFolder, create_folder, remove_folder, remove_unfinished, to_json};
 use crate::model::Timestamp;
 use crate::policy::{Digest, Profile, file};
@@ -77,8 +77,11 @@ impl Generations {
     ) -> Result<Option<&GenerationView>, GenerationsError> {
         let oci = emit::oci(profile, Engine::Any, Logging::Kernel)?;
         let digest = Digest::of(&oci);
-        if self.newest.is_some() && self.kept.last_key_value().and_then(|(_, digest)| *digest) == Some(digest)
+        let on_disk = self.kept.last_key_value().and_then(|(_, digest)| *digest);
+        if on_disk == Some(digest)
+            && let Some(newest) = &mut self.newest
         {
+            view::has_tiers(newest, tiers(profile));
             return Ok(None);
         }
         self.list()?;
@@ -105,6 +108,7 @@ impl Generations {
             rules: RuleAction::of(profile),
             added: view::names(changes.added.into_iter().map(|change| change.syscall)),
             removed: view::names(changes.removed.into_iter().map(|change| change.syscall)),
+            tiers: tiers(profile),
         }));
         self.problem = None;
         self.prune()?;

@@ -8,7 +8,7 @@ use super::error::{GenerationsError, UnreadableError};
 use super::format::{CHANGES, ChangeFile, ChangesFile, GenerationFile, PROVENANCE};
 use super::view::names;
 use super::{CHANGES_NAME, PROFILE_NAME, PROVENANCE_NAME, SECCOMP_NAME};
-use crate::export::view::{GenerationView, RuleAction};
+use crate::export::view::{GenerationView, RuleAction, tiers};
 use crate::files::{Document, DocumentError, Input, check_document};
 use crate::model::Timestamp;
 use crate::policy::file::{self, ProfileFileError};
@@ -46,6 +46,7 @@ pub(super) fn view(number: u64, folder: &Path) -> Result<GenerationView, Unreada
         rules: RuleAction::of(&profile),
         added: of(&changes.added),
         removed: of(&changes.removed),
+        tiers: tiers(&profile),
     })
 }
 

@@ -2,18 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use super::ProfileCommandError;
 use super::floors::{floors, releases, versions};
+use super::{Binaries, ProfileCommandError};
 use crate::files::Input;
 use crate::learn::file as observations;
 use crate::model::Observations;
-use crate::policy::{self, Clone3, DefaultAction, Digest, Entered, Launch, Narrowing, Options, Profile};
+use crate::policy::{
+    self, Clone3, DefaultAction, Digest, Entered, Launch, Narrowing, Options, Profile, Stage, lockdown,
+};
 
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct BuildRequest {
     /// The observation files.
     pub inputs: Vec<Input>,
+    /// The binaries that were recorded, to be scanned.
+    pub binaries: Binaries,
+    /// How strict the profile is.
+    pub stage: Stage,
     /// What happens to everything else.
     pub default: DefaultAction,
     /// Whether programs from outside count.
@@ -32,6 +38,7 @@ pub fn build(request: &BuildRequest) -> Result<Profile, ProfileCommandError> {
     for input in &request.inputs {
         recordings.push(recording(input)?);
     }
+    request.binaries.scan_into(recordings.iter_mut().map(|(observations, _)| observations).collect())?;
     let options = Options {
         default: request.default,
         entered: request.entered,
@@ -53,7 +60,11 @@ pub fn build(request: &BuildRequest) -> Result<Profile, ProfileCommandError> {
         }
         None => Vec::new(),
     };
-    Ok(policy::build(&inputs, &floors, &options)?)
+    let profile = policy::build(&inputs, &floors, &options)?;
+    Ok(match request.stage {
+        Stage::Enforce => profile,
+        Stage::Lockdown(unresolved) => lockdown(&profile, unresolved)?,
+    })
 }
 
 fn recording(input: &Input) -> Result<(Observations, Digest), ProfileCommandError> {

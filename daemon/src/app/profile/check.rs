@@ -14,7 +14,7 @@ use crate::emit::oci::{OciError, Remark};
 use crate::files::{Input, WriteError, to_json};
 use crate::learn::file as observations;
 use crate::model::{GoBuild, GoVersion, Observations};
-use crate::policy::check::{Finding, denied, lint};
+use crate::policy::check::{Finding, denied, lint, unreachable};
 use crate::policy::file::ProfileFileError;
 use crate::policy::floor::{self, NoNewPrivileges, Runtime};
 use crate::policy::{Launch, Profile, ProfileError, Provenance};
@@ -99,7 +99,8 @@ fn of_rules(
         &launches(profile.provenance()),
     )?;
     let refused = recordings.iter().flat_map(|observations| denied(profile, observations));
-    Ok(lint(profile, &floors).into_iter().chain(refused).map(Problem::Rules).collect())
+    let found = lint(profile, &floors).into_iter().chain(refused).chain(unreachable(profile, recordings));
+    Ok(found.map(Problem::Rules).collect())
 }
 
 /// The Go releases that a profile is for, as far as it or the recordings say.
@@ -107,7 +108,9 @@ fn releases(provenance: &Provenance, recordings: &[Observations]) -> BTreeSet<Op
     let stamped = provenance.builds.iter().filter_map(|build| build.go.clone());
     let recorded = recordings.iter().flat_map(|observations| &observations.roles);
     let recorded = recorded.filter_map(|role| role.build.go.as_ref().map(|go| go.toolchain.clone()));
-    let release = |toolchain: String| GoBuild { toolchain, path: None, module: None, cgo: None }.version();
+    let release = |toolchain: String| {
+        GoBuild { toolchain, path: None, module: None, cgo: None, goroutine_below: None }.version()
+    };
     stamped.chain(recorded).map(release).chain([None]).collect()
 }
 

@@ -1,12 +1,14 @@
 //! `seccinch profile diff`: what changes from one profile to another.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::report::wrap;
 use super::{ProfileCommandError, Report, load};
 use crate::files::{Input, WriteError, to_json};
-use crate::model::Arch;
-use crate::policy::{self, Change, Difference, Reason, Side};
+use crate::model::{Arch, Reached, SyscallNr};
+use crate::policy::{self, Change, Difference, Errno, Reason, Side, way};
 use crate::syscalls::display_name;
 
 /// What changes from one profile to another.
@@ -23,7 +25,20 @@ struct Document {
     arch: &'static str,
     /// The default actions, if they differ.
     default: Option<Pair>,
+    /// What other arguments of allowed calls get, if that differs.
+    otherwise: Option<Pair>,
     changes: Vec<ChangeDocument>,
+    /// Calls that only the programs of the new profile can make.
+    newly_reachable: Vec<ReachedDocument>,
+    /// Calls that only those of the old profile can.
+    no_longer_reachable: Vec<ReachedDocument>,
+}
+
+#[derive(Serialize)]
+struct ReachedDocument {
+    syscall: String,
+    packages: Vec<String>,
+    optional: bool,
 }
 
 #[derive(Serialize)]
@@ -73,6 +88,9 @@ impl Report for DiffReport {
         if let Some((old, new)) = self.difference.default {
             text.push_str(&wrap("~ ", &format!("default action: {old}, now {new}")));
         }
+        if let Some((old, new)) = self.difference.otherwise {
+            text.push_str(&wrap("~ ", &format!("other arguments: {}, now {}", other(old), other(new))));
+        }
         for (name, change) in self.by_name() {
             let (lead, line, side) = match change {
                 Change::Added(side) => ("+ ", format!("{name}: {}", side.verdict), side),
@@ -86,7 +104,16 @@ impl Report for DiffReport {
                 text.push_str(&wrap("    ", &reason.to_string()));
             }
         }
-        if text.is_empty() { "no difference\n".to_owned() } else { text }
+        if text.is_empty() {
+            text.push_str("no difference\n");
+        }
+        let reach = &self.difference.reach;
+        for (lead, calls) in [("newly reachable: ", &reach.more), ("no longer reachable: ", &reach.less)] {
+            for (nr, reached) in calls {
+                text.push_str(&wrap(lead, &format!("{}, {}", display_name(self.arch, *nr), way(reached))));
+            }
+        }
+        text
     }
 
     fn json(&self) -> Result<Vec<u8>, WriteError> {
@@ -96,6 +123,9 @@ impl Report for DiffReport {
             version: 1,
             arch: self.arch.name(),
             default: default.map(|(old, new)| Pair { old: old.to_string(), new: new.to_string() }),
+            otherwise: self.difference.otherwise.map(|(old, new)| Pair { old: other(old), new: other(new) }),
+            newly_reachable: reached(self.arch, &self.difference.reach.more),
+            no_longer_reachable: reached(self.arch, &self.difference.reach.less),
             changes: self.by_name().into_iter().map(|(name, change)| document(name, change)).collect(),
         })
     }
@@ -103,6 +133,20 @@ impl Report for DiffReport {
     fn is_clean(&self) -> bool {
         self.difference.is_empty()
     }
+}
+
+/// What other arguments of an allowed call get.
+fn other(errno: Option<Errno>) -> String {
+    errno.map_or_else(|| "the default action".to_owned(), |errno| format!("refused with {errno}"))
+}
+
+fn reached(arch: Arch, calls: &BTreeMap<SyscallNr, Reached>) -> Vec<ReachedDocument> {
+    let document = |(nr, reached): (&SyscallNr, &Reached)| ReachedDocument {
+        syscall: display_name(arch, *nr),
+        packages: reached.packages.iter().map(ToString::to_string).collect(),
+        optional: reached.is_optional,
+    };
+    calls.iter().map(document).collect()
 }
 
 fn document(syscall: String, change: &Change) -> ChangeDocument {

@@ -1,5 +1,6 @@
 //! Why a profile command fails.
 
+use super::BinaryError;
 use crate::emit::EmitError;
 use crate::emit::oci::OciError;
 use crate::export::prometheus::PrometheusError;
@@ -8,7 +9,7 @@ use crate::learn::file::ObservationsReadError;
 use crate::model::Arch;
 use crate::policy::file::ProfileFileError;
 use crate::policy::floor::FloorError;
-use crate::policy::{BuildError, MergeError, NarrowingError};
+use crate::policy::{BuildError, DefaultAction, LockdownError, MergeError, NarrowingError};
 use crate::syscalls::UnknownSyscall;
 
 /// Why a profile command fails.
@@ -62,6 +63,22 @@ pub enum ProfileCommandError {
     /// No profile comes of the observations.
     #[error("cannot build a profile")]
     Build(#[from] BuildError),
+    /// A binary can't tell what the recorded programs could call.
+    #[error(transparent)]
+    Binary(#[from] BinaryError),
+    /// A default action that leaves nothing to lock down.
+    #[error(
+        "--stage lockdown kills what can't happen by itself: leave --default-action {0} out, or name an error"
+    )]
+    LockdownDefault(DefaultAction),
+    /// There is nothing to accept.
+    #[error(
+        "--accept-unresolved goes with --stage lockdown: at enforce, what no scan finds fails as everything else"
+    )]
+    NothingToAccept,
+    /// Too little is known for the stage.
+    #[error(transparent)]
+    Lockdown(#[from] LockdownError),
     /// The profiles can't be united.
     #[error("cannot merge")]
     Merge(#[from] MergeError),

@@ -1,5 +1,6 @@
 //! The `seccinch profile` commands: observations and profiles in, profiles and reports out.
 
+mod binary;
 mod build;
 mod check;
 mod diff;
@@ -9,9 +10,11 @@ pub(in crate::app) mod floors;
 mod host;
 mod load;
 mod prometheus;
-mod report;
+pub(in crate::app) mod report;
+mod summary;
 mod target;
 
+pub use binary::{Binaries, BinaryError};
 pub use build::{BuildRequest, build};
 pub use check::{CheckReport, check};
 pub use diff::{DiffReport, diff};
@@ -21,4 +24,5 @@ pub use host::Host;
 pub use load::{Loaded, Origin, load, merge};
 pub use prometheus::from_prometheus;
 pub use report::Report;
+pub use summary::summary;
 pub use target::{Target, default_name, emit, warn_of};

@@ -14,11 +14,11 @@ pub trait Report {
     fn is_clean(&self) -> bool;
 }
 
-const WIDTH: usize = 80;
+pub(super) const WIDTH: usize = 80;
 
 /// Breaks a text at spaces into lines of at most 80 columns: the first after `lead`, the others indented by
 /// as many columns. A word that is too long stays whole.
-pub(super) fn wrap(lead: &str, text: &str) -> String {
+pub(in crate::app) fn wrap(lead: &str, text: &str) -> String {
     let indent = " ".repeat(lead.chars().count());
     let mut lines = String::new();
     let mut line = lead.to_owned();

@@ -20,6 +20,8 @@ pub enum Target {
     Kubernetes(Api, ObjectName, Engine, Logging),
     /// A program for seccomp(2).
     Bpf,
+    /// A Go source file.
+    Go,
 }
 
 /// The profile's bytes in a format.
@@ -33,6 +35,7 @@ pub fn emit(profile: &Profile, target: &Target) -> Result<Vec<u8>, ProfileComman
             emit::kubernetes(profile, *api, name, *engine, *logging)?
         }
         Target::Bpf => emit::bpf(profile)?,
+        Target::Go => emit::go(profile),
     })
 }
 

@@ -1,5 +1,7 @@
 //! The arguments of each command, as they are written.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
 use crate::export::prometheus::Match;
@@ -14,6 +16,8 @@ pub(in crate::cli) struct BuildArgs {
     pub(super) prometheus: PrometheusArgs,
     #[command(flatten)]
     pub(super) target: TargetArgs,
+    #[command(flatten)]
+    pub(super) scan: ScanArgs,
     /// What happens to every other call: errno, errno:NAME, kill-process or log. By default errno, or what
     /// the profiles of a Prometheus say.
     #[arg(long, value_name = "ACTION", value_parser = default_action)]
@@ -34,6 +38,32 @@ pub(in crate::cli) struct BuildArgs {
     /// flags are filtered.
     #[arg(long)]
     pub(super) refuse_clone3: bool,
+}
+
+/// What the recorded programs could call, and how strict that makes the profile.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ScanArgs {
+    /// An executable that was recorded: it is scanned, and the profile says of each call whether the program can make
+    /// it. May be given again for each program.
+    #[arg(long, value_name = "FILE", conflicts_with = "from_prometheus")]
+    pub(super) binary: Vec<PathBuf>,
+    /// The folder that is the root of these executables, in which their libraries lie.
+    #[arg(long, value_name = "DIR", default_value = "/", requires = "binary")]
+    pub(super) sysroot: PathBuf,
+    /// How strict the profile is.
+    #[arg(long, value_name = "STAGE", default_value = "enforce", conflicts_with = "from_prometheus")]
+    pub(super) stage: StageArg,
+    /// Lock down although scans have sites that they could not find out: what is called there may kill the process.
+    #[arg(long)]
+    pub(super) accept_unresolved: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum StageArg {
+    /// What was not observed, and no floor holds, fails with an error.
+    Enforce,
+    /// And what no scan finds kills the process. Every recorded program has to be scanned.
+    Lockdown,
 }
 
 /// The profiles that a Prometheus has of many hosts, instead of observations.
@@ -166,6 +196,8 @@ pub(super) enum FormatArg {
     K8s,
     /// A program for seccomp(2).
     Bpf,
+    /// A Go source file by which the program puts it into force itself, with libseccomp-golang.
+    Go,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -16,6 +16,7 @@ pub(super) enum ProfileCommand {
 Examples:
   seccinch profile build web.json -o web.profile.json
   seccinch profile build a.json b.json --to oci --default-action kill-process
+  seccinch profile build web.json --binary /usr/bin/web --stage lockdown -o web.profile.json
   seccinch profile build web.json --to systemd -o /etc/systemd/system/web.service.d/seccomp.conf
   seccinch profile build web.json --to k8s --name web | kubectl apply -f -
   seccinch profile build --from-prometheus http://prometheus:9090 \\
@@ -38,10 +39,11 @@ Examples:
   seccinch profile check web.profile.json
   seccinch profile check /etc/docker/seccomp.json --observations web.json")]
     Check(CheckArgs),
-    /// Say why a profile allows or refuses a system call.
+    /// Say why a profile allows or refuses a system call: when it was seen, how often, who made it, and what could.
     #[command(after_help = "\
-Example:
-  seccinch profile explain openat web.profile.json")]
+Examples:
+  seccinch profile explain openat web.profile.json
+  seccinch profile explain ptrace web.profile.json --format json")]
     Explain(ExplainArgs),
     /// Write a profile in another format.
     #[command(after_help = "\

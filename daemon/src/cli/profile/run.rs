@@ -6,14 +6,14 @@ use std::path::Path;
 use super::ProfileCommand;
 use super::arguments::{
     ApiArg, BuildArgs, CheckArgs, ConvertArgs, DiffArgs, ExplainArgs, FormatArg, MergeArgs, ReportArgs,
-    ReportFormat, RuntimeArg, TargetArgs, YesNo,
+    ReportFormat, RuntimeArg, StageArg, TargetArgs, YesNo,
 };
-use crate::app::profile::{self, BuildRequest, ProfileCommandError, Report, Target};
+use crate::app::profile::{self, Binaries, BuildRequest, ProfileCommandError, Report, Target};
 use crate::cli::{ExitStatus, chain};
 use crate::emit::{Api, Engine, Logging, ObjectName};
 use crate::files::{Input, Output};
 use crate::policy::floor::{NoNewPrivileges, Runtime};
-use crate::policy::{Clone3, DefaultAction, EPERM, Entered, Launch, Narrowing, Profile};
+use crate::policy::{Clone3, DefaultAction, EPERM, Entered, Launch, Narrowing, Profile, Stage, Unresolved};
 
 pub(in crate::cli) fn run(command: ProfileCommand) -> ExitStatus {
     let result = match command {
@@ -52,13 +52,33 @@ fn build(args: &BuildArgs) -> Outcome {
     };
     let request = BuildRequest {
         inputs: inputs(&args.inputs),
+        binaries: Binaries { paths: args.scan.binary.clone(), sysroot: args.scan.sysroot.clone() },
+        stage: stage(args, default)?,
         default: default.unwrap_or(DefaultAction::Errno(EPERM)),
         entered: if args.include_entered { Entered::Included } else { Entered::Excluded },
         narrowing,
         clone3: if args.refuse_clone3 { Clone3::Refused } else { Clone3::AsObserved },
         launches: vec![Launch { runtime: runtime(&args.target), no_new_privileges }],
     };
-    write(&profile::build(&request)?, &args.target)
+    let profile = profile::build(&request)?;
+    let status = write(&profile, &args.target)?;
+    eprintln!("{}", profile::summary(&profile));
+    Ok(status)
+}
+
+/// A lockdown says by itself what is killed; the default action is then what else fails with.
+fn stage(args: &BuildArgs, default: Option<DefaultAction>) -> Result<Stage, ProfileCommandError> {
+    match (args.scan.stage, default) {
+        (StageArg::Enforce, _) if args.scan.accept_unresolved => Err(ProfileCommandError::NothingToAccept),
+        (StageArg::Enforce, _) => Ok(Stage::Enforce),
+        (StageArg::Lockdown, None | Some(DefaultAction::Errno(_))) if args.scan.accept_unresolved => {
+            Ok(Stage::Lockdown(Unresolved::Accepted))
+        }
+        (StageArg::Lockdown, None | Some(DefaultAction::Errno(_))) => {
+            Ok(Stage::Lockdown(Unresolved::Refused))
+        }
+        (StageArg::Lockdown, Some(action)) => Err(ProfileCommandError::LockdownDefault(action)),
+    }
 }
 
 fn merge(args: &MergeArgs) -> Outcome {
@@ -114,7 +134,7 @@ fn write(profile: &Profile, args: &TargetArgs) -> Outcome {
 /// What starts the program, where it was not said: what usually reads the format.
 fn runtime(args: &TargetArgs) -> Option<Runtime> {
     match (args.runtime, args.to) {
-        (Some(RuntimeArg::None), _) | (None, FormatArg::Bpf) => None,
+        (Some(RuntimeArg::None), _) | (None, FormatArg::Bpf | FormatArg::Go) => None,
         (Some(RuntimeArg::Crun), _) => Some(Runtime::Crun),
         (Some(RuntimeArg::Systemd), _) | (None, FormatArg::Systemd) => Some(Runtime::Systemd),
         (Some(RuntimeArg::Runc | RuntimeArg::Runc11 | RuntimeArg::Runc12) | None, _) => Some(Runtime::Runc),
@@ -138,6 +158,7 @@ fn target(profile: &Profile, args: &TargetArgs) -> Result<Target, ProfileCommand
         FormatArg::Docker => Target::Docker(engine(args), logging),
         FormatArg::Systemd => Target::Systemd,
         FormatArg::Bpf => Target::Bpf,
+        FormatArg::Go => Target::Go,
         FormatArg::K8s => {
             let api = match args.api {
                 ApiArg::V1 => Api::V1,

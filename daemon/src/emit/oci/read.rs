@@ -12,7 +12,9 @@ use super::format::FilterFile;
 use super::{LinuxSeccomp, SyscallFile, arch_name};
 use crate::files::locate;
 use crate::model::{Arch, SyscallNr};
-use crate::policy::{Condition, DefaultAction, EPERM, Errno, Profile, ProfileError, Reason, Rule, Verdict};
+use crate::policy::{
+    Condition, Conjunction, DefaultAction, EPERM, Errno, Profile, ProfileError, Reason, Rule, Verdict,
+};
 use crate::syscalls::{self, UnknownSyscall};
 
 /// A profile of others, and what is odd about it.
@@ -70,14 +72,17 @@ pub fn parse(bytes: &[u8], preferred: Arch, from: &str) -> Result<Imported, OciE
     let file: LinuxSeccomp = serde_json::from_slice(bytes).map_err(OciError::Invalid)?;
     let arch = architecture(&file, preferred);
     let default = default_action(&file)?;
-    let mut reader = Reader { arch, from, bytes, rules: BTreeMap::new(), remarks: BTreeSet::new() };
+    let (rules, others) = (BTreeMap::new(), BTreeMap::new());
+    let mut reader = Reader { arch, from, bytes, rules, others, remarks: BTreeSet::new() };
     reader.remarks.extend(sub_architectures(&file, arch));
     for syscall in file.syscalls.iter().filter(|syscall| applies(syscall, arch)) {
         for name in &syscall.names {
             reader.rule(name, syscall, default)?;
         }
     }
+    let otherwise = reader.otherwise()?;
     let profile = Profile::new(arch, default, reader.rules).map_err(OciError::Profile)?;
+    let profile = profile.with_otherwise(otherwise).map_err(OciError::Profile)?;
     Ok(Imported { profile, remarks: reader.remarks })
 }
 
@@ -131,10 +136,48 @@ struct Reader<'a> {
     from: &'a str,
     bytes: &'a [u8],
     rules: BTreeMap<SyscallNr, Rule>,
+    /// Refusals by argument: each error, and the arguments.
+    others: BTreeMap<SyscallNr, BTreeMap<Errno, BTreeSet<Conjunction>>>,
     remarks: BTreeSet<Remark>,
 }
 
+/// What a refusal by argument is told, unless it is what a condition leaves over.
+const BY_ARGUMENT: &str = "it refuses by argument, which an allow-list does by leaving it out";
+
 impl Reader<'_> {
+    /// The error of everything that conditions leave over; nothing if the default action is taken.
+    fn otherwise(&self) -> Result<Option<Errno>, OciError> {
+        let Some((first, Some((errno, _)))) =
+            self.others.iter().next().map(|(nr, by_errno)| (*nr, by_errno.first_key_value()))
+        else {
+            return Ok(None);
+        };
+        let conditional = |rule: &Rule| matches!(rule.verdict(), Verdict::Allow(Condition::When(_)));
+        let conditional = self.rules.iter().filter(|(_, rule)| conditional(rule)).map(|(nr, _)| *nr);
+        let all: BTreeSet<SyscallNr> = conditional.chain(self.others.keys().copied()).collect();
+        match all.into_iter().find(|nr| !self.is_left_over(*nr, *errno)) {
+            Some(odd) => {
+                let odd = if self.others.contains_key(&odd) { odd } else { first };
+                let name = syscalls::display_name(self.arch, odd);
+                let line = locate(self.bytes, &name).line;
+                Err(OciError::Rule { name, line, problem: BY_ARGUMENT.to_owned() })
+            }
+            None => Ok(Some(*errno)),
+        }
+    }
+
+    /// Whether a call is refused with this error exactly where its condition does not hold.
+    fn is_left_over(&self, nr: SyscallNr, errno: Errno) -> bool {
+        let verdict = self.rules.get(&nr).map(Rule::verdict);
+        let Some(Verdict::Allow(Condition::When(any))) = verdict else { return false };
+        let Some(left) = any.complement() else { return false };
+        let left: BTreeSet<Conjunction> = left.into_iter().collect();
+        match self.others.get(&nr) {
+            None => left.is_empty(),
+            Some(by_errno) => *by_errno == [(errno, left)].into(),
+        }
+    }
+
     fn rule(&mut self, name: &str, file: &SyscallFile, default: DefaultAction) -> Result<(), OciError> {
         let nr = match syscalls::parse(self.arch, name) {
             Ok(nr) => nr,
@@ -147,6 +190,10 @@ impl Reader<'_> {
             let line = locate(self.bytes, name).line;
             OciError::Rule { name: name.to_owned(), line, problem }
         };
+        if let Some((errno, refused)) = refusal(file, default).map_err(problem)? {
+            self.others.entry(nr).or_default().entry(errno).or_default().extend(refused);
+            return Ok(());
+        }
         let Some(verdict) = verdict(file, default).map_err(problem)? else {
             return Ok(());
         };
@@ -182,6 +229,17 @@ fn unknown_name(unknown: &UnknownSyscall) -> Option<Remark> {
     (!elsewhere).then_some(remark)
 }
 
+/// A refusal by argument that is another than the default.
+fn refusal(file: &SyscallFile, default: DefaultAction) -> Result<Option<(Errno, Vec<Conjunction>)>, String> {
+    let args = file.args.as_deref().unwrap_or_default();
+    let errno = errno(file.errno_ret);
+    let is_default = default == DefaultAction::Errno(errno);
+    if file.action != "SCMP_ACT_ERRNO" || args.is_empty() || is_default {
+        return Ok(None);
+    }
+    Ok(Some((errno, alternatives(args)?.iter().cloned().collect())))
+}
+
 /// What the rule says, or nothing if that is what happens anyway.
 fn verdict(file: &SyscallFile, default: DefaultAction) -> Result<Option<Verdict>, String> {
     let args = file.args.as_deref().unwrap_or_default();
@@ -193,9 +251,7 @@ fn verdict(file: &SyscallFile, default: DefaultAction) -> Result<Option<Verdict>
             Ok((default != DefaultAction::Errno(errno)).then_some(Verdict::Errno(errno)))
         }
         "SCMP_ACT_KILL" | "SCMP_ACT_KILL_PROCESS" if default == DefaultAction::KillProcess => Ok(None),
-        "SCMP_ACT_ERRNO" => {
-            Err("it refuses by argument, which an allow-list does by leaving it out".to_owned())
-        }
+        "SCMP_ACT_ERRNO" => Err(BY_ARGUMENT.to_owned()),
         other => Err(format!("the action {other} has no place in an allow-list")),
     }
 }

@@ -3,7 +3,7 @@
 use super::{ArgFile, SyscallFile};
 use crate::emit::{EmitError, Engine, Logging};
 use crate::model::SyscallNr;
-use crate::policy::{Condition, Conjunction, DefaultAction, Errno, Profile, Rule, Verdict};
+use crate::policy::{Condition, Conjunction, DefaultAction, EPERM, Errno, Profile, Rule, Verdict};
 use crate::syscalls;
 
 /// The highest call that libseccomp 2.5.4 knows as it was released (Debian's build of it ends at 456).
@@ -41,8 +41,8 @@ pub(in crate::emit) fn flags(engine: Engine, logging: Logging) -> Result<Vec<Str
     }
 }
 
-/// Every rule: one entry for all names that are always allowed, one for each alternative of each other name,
-/// one for each error, and the top call.
+/// Every rule: one entry for all names that are always allowed, one for each alternative of each other name and one
+/// for each of what they leave over if that fails in a way of its own, one for each error, and the top call.
 pub(in crate::emit) fn syscalls(
     format: &'static str,
     profile: &Profile,
@@ -55,6 +55,13 @@ pub(in crate::emit) fn syscalls(
             Verdict::Allow(Condition::Always) => always.push(name),
             Verdict::Allow(Condition::When(any)) => {
                 others.extend(any.iter().map(|one| conditional(&name, one)));
+                let (errno, rest) = profile.others(any).unwrap_or((EPERM, Vec::new()));
+                others.extend(
+                    rest.iter().map(|one| SyscallFile {
+                        args: conditional(&name, one).args,
+                        ..refused(&name, errno)
+                    }),
+                );
             }
             Verdict::Errno(errno) => others.push(refused(&name, *errno)),
         }

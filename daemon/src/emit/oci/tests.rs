@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use crate::model::Arch;
 use crate::policy::testing::{ALWAYS, any_profile, masked, profile, sample, when};
-use crate::policy::{DefaultAction, EPERM, Verdict, diff};
+use crate::policy::{DefaultAction, EPERM, Unresolved, Verdict, diff, lockdown};
 
 fn text(profile: &Profile) -> String {
     String::from_utf8(oci(profile, Engine::Any, Logging::Kernel).unwrap()).unwrap()
@@ -131,6 +131,23 @@ fn dockers_default_is_read() {
     assert_eq!(read.remarks.iter().find(unknown), None);
     let clone3 = read.profile.rules()[&crate::policy::testing::nr("clone3")].verdict().clone();
     assert_eq!(clone3, Verdict::Errno(crate::policy::ENOSYS));
+}
+
+/// Check that what a lockdown says of other arguments is read back, and a refusal by argument that is less than that is
+/// refused.
+#[test]
+fn lockdowns_are_read_back() {
+    let locked = lockdown(&sample(), Unresolved::Refused).unwrap();
+    let read = parse(text(&locked).as_bytes(), Arch::X86_64, "x").unwrap();
+    assert_eq!(read.profile.otherwise(), Some(EPERM));
+    let difference = diff(&locked, &read.profile);
+    assert!(difference.is_empty(), "{difference:?}");
+    let mut less: serde_json::Value = serde_json::from_str(&text(&locked)).unwrap();
+    let rules = less["syscalls"].as_array_mut().unwrap();
+    let first = rules.iter().position(|rule| rule["action"] == "SCMP_ACT_ERRNO" && rule["args"].is_array());
+    rules.remove(first.unwrap());
+    let error = parse(less.to_string().as_bytes(), Arch::X86_64, "x").unwrap_err().to_string();
+    assert!(error.contains("it refuses by argument"), "{error}");
 }
 
 proptest! {

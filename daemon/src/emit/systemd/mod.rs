@@ -30,8 +30,8 @@ pub fn systemd(profile: &Profile) -> Result<Vec<u8>, EmitError> {
         // Writing to a String can't fail.
         let _ = writeln!(text, "SystemCallFilter={line}");
     }
-    for refusal in &lists.refused {
-        let _ = writeln!(text, "SystemCallFilter=~{refusal}");
+    for line in wrapped(&lists.refused) {
+        let _ = writeln!(text, "SystemCallFilter=~{line}");
     }
     let _ = writeln!(text, "SystemCallErrorNumber={}", lists.error);
     for setting in &lists.settings {

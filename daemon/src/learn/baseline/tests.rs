@@ -2,7 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::learn::testing::{any_role, at, go_build, host, id, role, seen, values};
-use crate::model::Build;
+use crate::model::{Build, Reached};
 
 const ID: &str = "exe:/usr/bin/service";
 
@@ -48,6 +48,26 @@ fn counts_alone_are_no_news() {
     assert!(news("a", "socket", Arguments::Any) && !news("a", "socket", one()));
     assert!(news("b", "read", Arguments::Unwatched));
     assert!(!absorb(&mut baseline, delta(Vec::new()), at(21)));
+}
+
+/// Check that a scan is news once, and again only if it found more.
+#[test]
+fn scans_are_news_once() {
+    let mut baseline = begun();
+    let mut news = |names: &[&str]| {
+        let calls = names.iter().map(|name| (crate::learn::testing::nr(name), Reached::default()));
+        let reachable = Reachable { syscalls: calls.collect(), ..Reachable::default() };
+        let role = role(Role::Main, go_build("a"), &[]);
+        let role = RoleObservations { reachable: Some(Arc::new(reachable)), ..role };
+        absorb(&mut baseline, delta(vec![role]), at(20))
+    };
+    assert!(news(&["read"]));
+    assert!(!news(&["read"]));
+    assert!(news(&["read", "write"]));
+    assert!(!news(&["write"]), "the scans of other libraries are united");
+    let bare = delta(vec![role(Role::Main, go_build("a"), &[])]);
+    assert!(!absorb(&mut baseline, bare, at(21)));
+    assert_eq!(baseline.roles[0].reachable.as_ref().unwrap().syscalls.len(), 2);
 }
 
 /// Check that a count without values keeps those that are known, and that one that is lost opens the call.

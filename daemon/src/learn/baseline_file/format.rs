@@ -1,4 +1,4 @@
-//! The baseline file as it is written: version 2. Version 1 has no callers.
+//! The baseline file as it is written: version 3. Version 2 has no `reachable`, version 1 no callers either.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::files::{Document, unique_map};
 use crate::learn::parts::{ArgumentsFile, BuildFile, HostFile, RoleFile, RoleName};
 
 /// What the head of a baseline file says.
-pub const DOCUMENT: Document = Document { format: "seccinch.baseline", version: 2 };
+pub const DOCUMENT: Document = Document { format: "seccinch.baseline", version: 3 };
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -1,6 +1,6 @@
 //! The baseline file: what the daemon knows of one workload, over its restarts and the daemon's own.
 //!
-//! JSON on one line, `{"format":"seccinch.baseline","version":2,…}`. The baseline and what of the kernel's
+//! JSON on one line, `{"format":"seccinch.baseline","version":3,…}`. The baseline and what of the kernel's
 //! counts it holds (the [`Ledger`]) stand in one file, so that a crash can't part them. System calls stand by
 //! name, times in RFC 3339, and everything in a fixed order.
 

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::learn::baseline;
 use crate::learn::testing::{any_role, at, go_build, host, id, role, sample, seen};
-use crate::model::{Arch, Arguments, Delta, Role, Starts};
+use crate::model::{Arch, Arguments, Delta, Role, RoleObservations, Starts};
 use crate::syscalls;
 
 const ID: &str = "systemd:caddy.service";
@@ -31,14 +31,25 @@ fn baselines_survive_the_file() {
     assert_eq!(String::from_utf8(render(&baseline, &ledger).unwrap()).unwrap(), text());
 }
 
+/// Check that baselines from before there were scans are read.
+#[test]
+fn older_versions_are_read() {
+    let (mut older, ledger) = sample(ID);
+    for role in &mut older.roles {
+        *role = RoleObservations { reachable: None, ..RoleObservations::clone(role) }.into();
+    }
+    let text = String::from_utf8(render(&older, &ledger).unwrap()).unwrap();
+    assert_eq!(parse(text.replace("\"version\":3", "\"version\":2").as_bytes()).unwrap(), (older, ledger));
+}
+
 /// Check that what can't be is refused, with its reason.
 #[test]
 fn hostile_files_are_refused() {
     let cases = [
         (
-            "\"version\":2",
             "\"version\":3",
-            "written by a newer seccinch: it is version 3 of `seccinch.baseline`",
+            "\"version\":4",
+            "written by a newer seccinch: it is version 4 of `seccinch.baseline`",
         ),
         ("seccinch.baseline", "seccinch.profile", "it says `seccinch.profile`"),
         ("systemd:caddy.service", "systemd:../x", "not a baseline of a workload"),

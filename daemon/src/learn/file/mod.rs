@@ -1,6 +1,6 @@
 //! The observation file: what `record` writes and `profile build` reads.
 //!
-//! JSON, `{"format":"seccinch.observations","version":2,…}`. System calls stand by name, times in RFC 3339
+//! JSON, `{"format":"seccinch.observations","version":3,…}`. System calls stand by name, times in RFC 3339
 //! with nanoseconds, and everything in a fixed order: the same observations give the same bytes.
 
 mod decode;

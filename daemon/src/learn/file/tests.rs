@@ -1,12 +1,13 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::files::Input;
 use crate::model::{
-    Arch, Arguments, Build, Caller, Callers, Frame, GoBuild, Host, Linkage, Losses, PhaseCounts, Role,
-    RoleObservations, Seen, SyscallNr, Timestamp,
+    Arch, Arguments, Build, Caller, Callers, Frame, GoBuild, Host, Linkage, Losses, PhaseCounts, Reachable,
+    Reached, Role, RoleObservations, ScanLimits, Seen, SyscallNr, Timestamp,
 };
 use crate::syscalls::number;
 
@@ -39,6 +40,12 @@ fn caller(lines: &[u32]) -> Caller {
     }
 }
 
+fn reachable() -> Reachable {
+    let mount = Reached { packages: ["syscall".into()].into(), is_go: true, is_optional: true };
+    let limits = ScanLimits { unresolved: 2, gaps: ["plugins that it opens".to_owned()].into() };
+    Reachable { syscalls: [(nr("read"), Reached::default()), (nr("mount"), mount)].into(), limits }
+}
+
 fn sample() -> Observations {
     let socket = Arguments::Values(BTreeMap::from([(vec![2, 1, 0], 3), (vec![10, u64::MAX, 6], 1)]));
     let mut read = seen(0, Arguments::Unwatched);
@@ -54,6 +61,7 @@ fn sample() -> Observations {
                 path: Some("example.org/service".into()),
                 module: Some(("example.org/service".into(), "v1.2.3".into())),
                 cgo: Some(false),
+                goroutine_below: None,
             }),
             linkage: Some(Linkage { interpreter: None, needed: vec!["libc.so.6".into()] }),
         },
@@ -65,6 +73,7 @@ fn sample() -> Observations {
             (SyscallNr::new(500).unwrap(), seen(1, Arguments::Unwatched)),
         ]),
         foreign: 2,
+        reachable: Some(Arc::new(reachable())),
     };
     let child = RoleObservations {
         role: Role::Child("sh".into()),
@@ -72,6 +81,7 @@ fn sample() -> Observations {
         processes: 0,
         syscalls: BTreeMap::new(),
         foreign: 0,
+        reachable: None,
     };
     Observations {
         host: Host {
@@ -124,15 +134,27 @@ fn callers_name_places() {
     assert!(refused.starts_with("a caller of `read` at line"), "{refused}");
 }
 
-/// Check that files from before there were callers are read.
+/// Check that files from before there were callers, and from before there were scans, are read.
 #[test]
-fn version_1_is_read() {
+fn older_versions_are_read() {
     let mut older = sample();
+    older.roles.iter_mut().for_each(|role| role.reachable = None);
+    let as_version = |observations: &Observations, version: &str| {
+        let text = String::from_utf8(render(observations).unwrap()).unwrap();
+        text.replace("\"version\": 3", version)
+    };
+    assert_eq!(parse(as_version(&older, "\"version\": 2").as_bytes()).unwrap(), older);
     for seen in older.roles.iter_mut().flat_map(|role| role.syscalls.values_mut()) {
         seen.callers = Callers::default();
     }
-    let text = String::from_utf8(render(&older).unwrap()).unwrap();
-    assert_eq!(parse(text.replace("\"version\": 2", "\"version\": 1").as_bytes()).unwrap(), older);
+    assert_eq!(parse(as_version(&older, "\"version\": 1").as_bytes()).unwrap(), older);
+}
+
+/// Check that what a scan said names calls that there are.
+#[test]
+fn scans_name_calls() {
+    let error = refused(&text().replace("\"mount\"", "\"muont\""));
+    assert!(error.contains("no system call `muont`; the nearest name is `mount`"), "{error}");
 }
 
 /// Check that the order in which roles were met does not show in the bytes.
@@ -176,7 +198,7 @@ fn wrong_fields_say_where() {
 /// Check that a newer file is refused as such, whatever else it holds.
 #[test]
 fn newer_files_are_refused() {
-    let newer = text().replace("\"version\": 2", "\"version\": 3, \"unheard_of\": {}");
+    let newer = text().replace("\"version\": 3", "\"version\": 4, \"unheard_of\": {}");
     assert!(refused(&newer).starts_with("written by a newer seccinch:"), "{}", refused(&newer));
 }
 

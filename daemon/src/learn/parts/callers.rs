@@ -9,21 +9,22 @@ use crate::model::{Caller, Callers, Frame, Timestamp};
 /// Whoever edits a file by hand can't make a caller endless.
 const MOST_FRAMES: usize = 128;
 
-/// The table of a role that is being written.
-#[derive(Default)]
-pub(super) struct Table<'a> {
+/// The places in a program that callers name, each once, in the order in which they were first named.
+#[derive(Debug, Default)]
+pub struct FrameTable<'a> {
     positions: BTreeMap<&'a Frame, usize>,
     frames: Vec<&'a Frame>,
 }
 
-impl<'a> Table<'a> {
-    pub(super) fn callers(&mut self, callers: &'a Callers) -> Vec<CallerFile> {
-        callers.iter().map(|caller| self.caller(caller)).collect()
+impl<'a> FrameTable<'a> {
+    /// Where a caller's frames are in the table, the innermost first.
+    pub fn positions(&mut self, caller: &'a Caller) -> Vec<usize> {
+        caller.frames.iter().map(|frame| self.position(frame)).collect()
     }
 
-    fn caller(&mut self, caller: &'a Caller) -> CallerFile {
-        let frames = caller.frames.iter().map(|frame| self.position(frame)).collect();
-        CallerFile { frames, goroutine: caller.goroutine, time: caller.time.to_string() }
+    /// All of them.
+    pub fn into_frames(self) -> Vec<&'a Frame> {
+        self.frames
     }
 
     fn position(&mut self, frame: &'a Frame) -> usize {
@@ -31,6 +32,18 @@ impl<'a> Table<'a> {
             self.frames.push(frame);
             self.frames.len() - 1
         })
+    }
+
+    pub(super) fn callers(&mut self, callers: &'a Callers) -> Vec<CallerFile> {
+        callers.iter().map(|caller| self.caller(caller)).collect()
+    }
+
+    fn caller(&mut self, caller: &'a Caller) -> CallerFile {
+        CallerFile {
+            frames: self.positions(caller),
+            goroutine: caller.goroutine,
+            time: caller.time.to_string(),
+        }
     }
 
     pub(super) fn into_file(self) -> Vec<FrameFile> {

@@ -1,6 +1,7 @@
 //! From the files' types to the model, everything checked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::callers;
 use super::error::PartError;
@@ -34,7 +35,7 @@ pub(in crate::learn) fn build(file: BuildFile) -> Build {
 
 fn go(file: GoFile) -> GoBuild {
     let module = file.module.map(|module| (module.path, module.version));
-    GoBuild { toolchain: file.toolchain, path: file.path, module, cgo: file.cgo }
+    GoBuild { toolchain: file.toolchain, path: file.path, module, cgo: file.cgo, goroutine_below: None }
 }
 
 /// What is needed to read a part of the file and to say where it stands.
@@ -62,12 +63,15 @@ impl Context<'_> {
         for (name, seen) in file.syscalls {
             calls.insert(self.number(&name)?, self.seen(&name, seen, &frames)?);
         }
+        let reachable =
+            file.reachable.map(|file| file.into_model(|name| self.number(name)).map(Arc::new)).transpose()?;
         Ok(RoleObservations {
             role: role(file.role),
             build: build(file.build),
             processes: file.processes,
             syscalls: calls,
             foreign: file.foreign,
+            reachable,
         })
     }
 

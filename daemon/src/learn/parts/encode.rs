@@ -2,11 +2,12 @@
 
 use std::borrow::Borrow;
 
-use super::callers::Table;
+use super::callers::FrameTable;
 use super::format::{
     ArgumentsFile, BuildFile, CountsFile, GoFile, HostFile, LinkageFile, ModuleFile, RoleFile, RoleName,
     SeenFile, ValuesFile,
 };
+use super::reach::ReachableFile;
 use crate::model::{Arch, Arguments, Build, GoBuild, Host, Linkage, Phase, Role, RoleObservations, Seen};
 use crate::syscalls::display_name;
 
@@ -27,7 +28,7 @@ pub(in crate::learn) fn roles(arch: Arch, roles: &[impl Borrow<RoleObservations>
 }
 
 fn role(arch: Arch, role: &RoleObservations) -> RoleFile {
-    let mut table = Table::default();
+    let mut table = FrameTable::default();
     let syscalls =
         role.syscalls.iter().map(|(nr, one)| (display_name(arch, *nr), seen(one, &mut table))).collect();
     RoleFile {
@@ -35,6 +36,7 @@ fn role(arch: Arch, role: &RoleObservations) -> RoleFile {
         build: build(&role.build),
         processes: role.processes,
         foreign: role.foreign,
+        reachable: role.reachable.as_ref().map(|reachable| ReachableFile::new(arch, reachable)),
         syscalls,
         frames: table.into_file(),
     }
@@ -66,7 +68,7 @@ fn linkage(linkage: &Linkage) -> LinkageFile {
     LinkageFile { interpreter: linkage.interpreter.clone(), needed: linkage.needed.clone() }
 }
 
-fn seen<'a>(seen: &'a Seen, table: &mut Table<'a>) -> SeenFile {
+fn seen<'a>(seen: &'a Seen, table: &mut FrameTable<'a>) -> SeenFile {
     SeenFile {
         counts: CountsFile {
             startup: seen.counts.get(Phase::Startup),

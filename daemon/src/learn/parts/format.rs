@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::reach::ReachableFile;
 use crate::files::unique_map;
 
 #[derive(Serialize, Deserialize)]
@@ -22,6 +23,9 @@ pub(in crate::learn) struct RoleFile {
     pub(in crate::learn) build: BuildFile,
     pub(in crate::learn) processes: u64,
     pub(in crate::learn) foreign: u64,
+    /// What the binary could ever call, where it was scanned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(in crate::learn) reachable: Option<ReachableFile>,
     /// The places in the program that its callers name by their position here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(in crate::learn) frames: Vec<FrameFile>,

@@ -6,6 +6,8 @@ pub(super) mod decode;
 pub(super) mod encode;
 mod error;
 mod format;
+pub mod reach;
 
+pub use callers::FrameTable;
 pub use error::PartError;
 pub(super) use format::{ArgumentsFile, BuildFile, HostFile, RoleFile, RoleName};

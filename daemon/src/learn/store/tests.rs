@@ -71,7 +71,7 @@ fn leftovers_are_removed() {
 /// Check that a newer version's file, another architecture's and another workload's are not touched.
 #[test]
 fn what_others_wrote_is_left_alone() {
-    let newer = |text: &str| text.replacen("\"version\":2", "\"version\":3", 1);
+    let newer = |text: &str| text.replacen("\"version\":3", "\"version\":4", 1);
     let other = |text: &str| text.replacen("caddy", "nginx", 1);
     let foreign = |text: &str| {
         let arch = Arch::ALL.into_iter().find(|arch| *arch != Arch::NATIVE).unwrap();

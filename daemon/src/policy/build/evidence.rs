@@ -23,7 +23,7 @@ pub(super) fn gather(roles: &[&RoleObservations]) -> BTreeMap<SyscallNr, Evidenc
     let mut evidence = BTreeMap::<SyscallNr, Evidence>::new();
     for role in roles {
         for (nr, seen) in &role.syscalls {
-            let reason = Reason::Observed(Observed::new(role, seen));
+            let reason = Reason::Observed(Observed::new(role, *nr, seen));
             match evidence.remove(nr) {
                 None => {
                     let arguments = Gathered::from(&seen.arguments);

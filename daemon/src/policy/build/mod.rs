@@ -12,7 +12,7 @@ use super::floor::FloorEntry;
 use super::narrow::{Unnarrowed, clone_without_namespaces, condition};
 use super::{
     BuildStamp, Condition, ConditionError, DefaultAction, Digest, ENOSYS, Launch, Narrowing, Profile,
-    ProfileError, Provenance, Reason, Restriction, Rule, Verdict,
+    ProfileError, Provenance, Reach, Reason, Restriction, Rule, Verdict,
 };
 use crate::model::{Arch, Observations, Role, RoleObservations, SyscallNr};
 use crate::syscalls::{self, UnknownSyscall};
@@ -131,7 +131,7 @@ pub fn build(inputs: &[Input<'_>], floors: &[FloorEntry], options: &Options) -> 
     let mut notes = notes::notes(arch, inputs, &programs, &rules);
     notes.extend(restrict::undone(arch, &mut rules, &restricted, &options.restrictions));
     let profile = Profile::new(arch, options.default, rules).map_err(BuildError::Profile)?;
-    let profile = profile.with_refused(restricted.refused);
+    let profile = profile.with_refused(restricted.refused).with_reach(Reach::of(&programs));
     Ok(profile.with_notes(notes).with_provenance(provenance(inputs, &programs, floors, options)))
 }
 

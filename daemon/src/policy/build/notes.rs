@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Input;
 use crate::model::{Arch, Losses, Phase, Role, RoleObservations, SyscallNr};
 use crate::policy::{Note, Rule, Verdict};
-use crate::syscalls::number;
+use crate::syscalls::{display_name, number};
 
 pub(super) fn notes(
     arch: Arch,
@@ -16,6 +16,7 @@ pub(super) fn notes(
     let mut notes: Vec<Note> = inputs.iter().flat_map(losses).collect();
     notes.extend(programs.iter().filter(|role| role.foreign > 0).map(|role| foreign(role)));
     notes.extend(unwatched_starts(programs));
+    notes.extend(programs.iter().filter_map(|role| beyond_scan(arch, role)));
     notes.extend(open_clone3(arch, rules));
     notes.extend(io_uring(arch, rules));
     notes
@@ -39,6 +40,21 @@ fn foreign(role: &RoleObservations) -> Note {
         "{} made {} calls by another ABI (32-bit or x32), which this profile refuses",
         role.build.path, role.foreign
     ))
+}
+
+/// What was seen although the scan of the program does not find it.
+fn beyond_scan(arch: Arch, role: &RoleObservations) -> Option<Note> {
+    let reachable = role.reachable.as_ref()?;
+    let beyond = role.syscalls.keys().filter(|nr| !reachable.syscalls.contains_key(nr));
+    let names: Vec<String> = beyond.map(|nr| display_name(arch, *nr)).collect();
+    (!names.is_empty()).then(|| {
+        Note(format!(
+            "{} was seen making calls that the scan of its code does not find ({}): `seccinch profile check` says what \
+             that may be",
+            role.build.path,
+            names.join(", ")
+        ))
+    })
 }
 
 /// A filter holds from the program's first instruction, so a profile without the start breaks the next one.

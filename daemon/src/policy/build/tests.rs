@@ -34,6 +34,7 @@ pub(super) fn observations(calls: &[(&str, Arguments)], role: Role) -> Observati
             processes: 1,
             syscalls: calls.collect(),
             foreign: 0,
+            reachable: None,
         }],
         losses: Losses::default(),
     }

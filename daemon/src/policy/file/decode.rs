@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::format::{
     BuildFile, CallerFile, DefaultFile, LaunchFile, MaskedFile, ObservedFile, ProfileFile, ProvenanceFile,
-    ReasonFile, RoleFile, RuleFile, VerdictFile,
+    ReachFile, ReasonFile, RoleFile, RuleFile, VerdictFile,
 };
 use super::{ProfileFileError, RuleFileError};
 use crate::files::locate;
-use crate::model::{Arch, Caller, Frame, PhaseCounts, Role, SyscallNr, Timestamp};
+use crate::learn::reach;
+use crate::model::{Arch, Caller, Frame, PhaseCounts, Role, ScanLimits, SyscallNr, Timestamp};
 use crate::policy::floor::NoNewPrivileges;
 use crate::policy::{
     Alternatives, ArgIndex, BuildStamp, Condition, ConditionError, Conjunction, DefaultAction, Digest, Errno,
-    Launch, Masked, Note, Observed, Profile, Provenance, Reason, Rule, Verdict,
+    Launch, Masked, Note, Observed, Profile, Provenance, Reach, Reason, Rule, Verdict,
 };
 use crate::syscalls;
 
@@ -22,9 +23,7 @@ pub(super) fn decode(file: ProfileFile, bytes: &[u8]) -> Result<Profile, Profile
         return Err(ProfileFileError::UnknownArch(file.arch));
     };
     let default = match file.default {
-        DefaultFile::Errno(name) => {
-            DefaultAction::Errno(errno(&name).map_err(|_| word(bytes, name, "error name"))?)
-        }
+        DefaultFile::Errno(name) => DefaultAction::Errno(error(name, bytes)?),
         DefaultFile::KillProcess => DefaultAction::KillProcess,
         DefaultFile::Log => DefaultAction::Log,
     };
@@ -37,9 +36,24 @@ pub(super) fn decode(file: ProfileFile, bytes: &[u8]) -> Result<Profile, Profile
         let reasons = reasons(files).map_err(|source| wrong_rule(bytes, &name, source))?;
         refused.insert(number(arch, &name, bytes)?, reasons.into_iter().collect::<BTreeSet<_>>());
     }
+    let otherwise = file.otherwise.map(|name| error(name, bytes)).transpose()?;
     let profile = Profile::new(arch, default, rules).map_err(ProfileFileError::Profile)?;
+    let profile = profile.with_otherwise(otherwise).map_err(ProfileFileError::Profile)?;
     let notes = file.notes.into_iter().map(Note);
-    Ok(profile.with_refused(refused).with_notes(notes).with_provenance(provenance(file.provenance, bytes)?))
+    let reach = file.reach.map(|file| reach(file, |name| number(arch, name, bytes))).transpose()?;
+    let profile = profile.with_refused(refused).with_notes(notes).with_reach(reach.unwrap_or_default());
+    Ok(profile.with_provenance(provenance(file.provenance, bytes)?))
+}
+
+fn reach(
+    file: ReachFile,
+    number: impl Fn(&str) -> Result<SyscallNr, ProfileFileError>,
+) -> Result<Reach, ProfileFileError> {
+    let scanned = file
+        .scanned
+        .into_iter()
+        .map(|file| (build(file.build), ScanLimits { unresolved: file.unresolved, gaps: file.gaps }));
+    Ok(Reach::new(reach::reached(file.syscalls, number)?, scanned.collect()))
 }
 
 fn number(arch: Arch, name: &str, bytes: &[u8]) -> Result<SyscallNr, ProfileFileError> {
@@ -53,6 +67,10 @@ fn wrong_rule(bytes: &[u8], name: &str, source: RuleFileError) -> ProfileFileErr
 
 fn word(bytes: &[u8], text: String, what: &'static str) -> ProfileFileError {
     ProfileFileError::Word { position: locate(bytes, &text), text, what }
+}
+
+fn error(name: String, bytes: &[u8]) -> Result<Errno, ProfileFileError> {
+    errno(&name).map_err(|_| word(bytes, name, "error name"))
 }
 
 fn errno(name: &str) -> Result<Errno, RuleFileError> {
@@ -115,6 +133,7 @@ fn reason(file: ReasonFile) -> Result<Reason, RuleFileError> {
         ReasonFile::Guard(text) => Reason::Guard(text),
         ReasonFile::Imported(text) => Reason::Imported(text),
         ReasonFile::Rule { name, text } => Reason::Rule { name, text },
+        ReasonFile::Reachable(file) => Reason::Reachable(file.into()),
     })
 }
 
@@ -131,6 +150,7 @@ fn observed(file: ObservedFile) -> Result<Observed, RuleFileError> {
         first: Timestamp::from_rfc3339(&file.first).ok_or(RuleFileError::Time(file.first))?,
         in_flight: file.in_flight,
         caller: file.caller.map(caller).transpose()?,
+        is_reachable: file.reachable,
     })
 }
 

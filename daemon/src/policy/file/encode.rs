@@ -2,12 +2,14 @@
 
 use super::format::{
     BuildFile, CallerFile, DOCUMENT, DefaultFile, FrameFile, LaunchFile, MaskedFile, ObservedFile,
-    ProfileFile, ProvenanceFile, ReasonFile, RoleFile, RuleFile, VerdictFile,
+    ProfileFile, ProvenanceFile, ReachFile, ReasonFile, RoleFile, RuleFile, ScannedFile, VerdictFile,
 };
+use crate::learn::reach;
 use crate::model::{Caller, Phase, Role};
 use crate::policy::floor::NoNewPrivileges;
 use crate::policy::{
-    Condition, Conjunction, DefaultAction, Digest, Observed, Profile, Provenance, Reason, Rule, Verdict,
+    BuildStamp, Condition, Conjunction, DefaultAction, Digest, Observed, Profile, Provenance, Reach, Reason,
+    Rule, Verdict,
 };
 use crate::syscalls::display_name;
 
@@ -26,10 +28,12 @@ pub(super) fn encode(profile: &Profile) -> ProfileFile {
             DefaultAction::KillProcess => DefaultFile::KillProcess,
             DefaultAction::Log => DefaultFile::Log,
         },
+        otherwise: profile.otherwise().map(|errno| errno.to_string()),
         notes: profile.notes().iter().map(|note| note.0.clone()).collect(),
         provenance: provenance(profile.provenance()),
         rules: rules.collect(),
         refused: refused.collect(),
+        reach: reach(profile),
     }
 }
 
@@ -38,11 +42,7 @@ pub(super) fn provenance(from: &Provenance) -> ProvenanceFile {
         runtime: launch.runtime_name().to_owned(),
         no_new_privs: launch.no_new_privileges == NoNewPrivileges::Set,
     });
-    let builds = from.builds.iter().map(|build| BuildFile {
-        path: build.path.clone(),
-        id: build.id.clone(),
-        go: build.go.clone(),
-    });
+    let builds = from.builds.iter().map(build);
     ProvenanceFile {
         seccinch: from.seccinch.clone(),
         kernels: from.kernels.clone(),
@@ -52,6 +52,25 @@ pub(super) fn provenance(from: &Provenance) -> ProvenanceFile {
         floors: from.floors.clone(),
         inputs: from.inputs.iter().map(Digest::to_string).collect(),
     }
+}
+
+fn build(build: &BuildStamp) -> BuildFile {
+    BuildFile { path: build.path.clone(), id: build.id.clone(), go: build.go.clone() }
+}
+
+/// Nothing where nothing was scanned.
+fn reach(profile: &Profile) -> Option<ReachFile> {
+    let reach = profile.reach();
+    let scanned = reach.scanned().iter().map(|(stamp, limits)| ScannedFile {
+        build: build(stamp),
+        unresolved: limits.unresolved,
+        gaps: limits.gaps.clone(),
+    });
+    let is_there = *reach != Reach::default();
+    is_there.then(|| ReachFile {
+        scanned: scanned.collect(),
+        syscalls: reach::calls(profile.arch(), reach.calls()),
+    })
 }
 
 fn rule(rule: &Rule) -> RuleFile {
@@ -82,6 +101,7 @@ fn reason(reason: &Reason) -> ReasonFile {
         Reason::Guard(text) => ReasonFile::Guard(text.clone()),
         Reason::Imported(text) => ReasonFile::Imported(text.clone()),
         Reason::Rule { name, text } => ReasonFile::Rule { name: name.clone(), text: text.clone() },
+        Reason::Reachable(reached) => ReasonFile::Reachable(reached.into()),
     }
 }
 
@@ -100,6 +120,7 @@ fn observed(observed: &Observed) -> ObservedFile {
         in_flight: observed.in_flight,
         first: observed.first.to_string(),
         caller: observed.caller.as_ref().map(caller),
+        reachable: observed.is_reachable,
     }
 }
 

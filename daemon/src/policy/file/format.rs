@@ -1,14 +1,15 @@
-//! The profile file as it is written: version 3. Version 2 has no `caller`, version 1 no `refused` and no reason `rule`
-//! either.
+//! The profile file as it is written: version 4. Version 3 has no `otherwise`, no `reach` and no `reachable`, version 2 no `caller`
+//! either, version 1 no `refused` and no reason `rule` either.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::files::{Document, unique_map};
+use crate::learn::reach::ReachedFile;
 
 /// What the head of a profile file says.
-pub const DOCUMENT: Document = Document { format: "seccinch.profile", version: 3 };
+pub const DOCUMENT: Document = Document { format: "seccinch.profile", version: 4 };
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,6 +18,9 @@ pub(super) struct ProfileFile {
     pub(super) version: u32,
     pub(super) arch: String,
     pub(super) default: DefaultFile,
+    /// What an allowed call fails with if its condition does not hold, if not with the default action.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) otherwise: Option<String>,
     pub(super) notes: Vec<String>,
     pub(super) provenance: ProvenanceFile,
     #[serde(deserialize_with = "unique_map")]
@@ -24,6 +28,28 @@ pub(super) struct ProfileFile {
     /// Calls that were taken out, with the reasons.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "unique_map")]
     pub(super) refused: BTreeMap<String, Vec<ReasonFile>>,
+    /// What scans say of the binaries.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reach: Option<ReachFile>,
+}
+
+/// What the scanned binaries could ever call, all together.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReachFile {
+    pub(super) scanned: Vec<ScannedFile>,
+    #[serde(deserialize_with = "unique_map")]
+    pub(super) syscalls: BTreeMap<String, ReachedFile>,
+}
+
+/// A binary, and what its scan could not find out.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScannedFile {
+    pub(super) build: BuildFile,
+    pub(super) unresolved: u64,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(super) gaps: BTreeSet<String>,
 }
 
 /// `{"errno": "EPERM"}`, `"kill_process"`, `"log"`.
@@ -98,6 +124,7 @@ pub(super) enum ReasonFile {
     Guard(String),
     Imported(String),
     Rule { name: String, text: String },
+    Reachable(ReachedFile),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -114,6 +141,9 @@ pub(super) struct ObservedFile {
     pub(super) first: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) caller: Option<CallerFile>,
+    /// Whether the binary's scan says that it can; absent if it was not scanned.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) reachable: Option<bool>,
 }
 
 /// Who made a call: the innermost function first.

@@ -1,6 +1,6 @@
 //! The profile file of our own: every rule with its reasons, and where the profile comes from.
 //!
-//! JSON, `{"format":"seccinch.profile","version":3,…}`. It is the only format that loses nothing.
+//! JSON, `{"format":"seccinch.profile","version":4,…}`. It is the only format that loses nothing.
 
 mod decode;
 mod encode;

@@ -1,4 +1,5 @@
 use super::*;
+use crate::policy::Reach;
 use crate::policy::testing::{any_profile, sample};
 use proptest::prelude::*;
 
@@ -39,7 +40,7 @@ fn wrong_edits_say_where() {
             "unknown variant `alow`, expected one of `allow`",
         ),
         ("\"notes\"", "\"nots\"", "unknown field `nots`"),
-        ("\"version\": 3", "\"version\": 9", "written by a newer seccinch"),
+        ("\"version\": 4", "\"version\": 9", "written by a newer seccinch"),
         ("seccinch.profile", "seccinch.observations", "it says `seccinch.observations`"),
         ("\"x86_64\"", "\"mips\"", "made for `mips`, whose system calls are not known here"),
     ];
@@ -48,6 +49,19 @@ fn wrong_edits_say_where() {
         let error = refused(&text().replacen(from, to, 1));
         assert!(error.contains(expected), "{to}: {error}");
     }
+}
+
+/// Check that profiles from before there were scans are read.
+#[test]
+fn older_versions_are_read() {
+    let mut file: serde_json::Value = serde_json::from_str(&text()).unwrap();
+    file["version"] = 3.into();
+    file.as_object_mut().unwrap().remove("reach");
+    let older = file.to_string().replace("\"reachable\":true,", "").replace(",\"reachable\":true", "");
+    assert!(!older.contains("reachable"), "{older}");
+    let profile = parse(older.as_bytes()).unwrap();
+    assert_eq!(profile.reach(), &Reach::default());
+    assert_eq!(profile.rules().keys().collect::<Vec<_>>(), sample().rules().keys().collect::<Vec<_>>());
 }
 
 /// Check that a rule without a reason is refused.

@@ -129,7 +129,7 @@ fn damaged_generations_are_followed() {
     assert_eq!(generations.update(&profile(&["read"]), at(2)).unwrap().unwrap().number, 2);
     assert!(generations.problem().is_none());
     let path = folder.path().join("0002/profile.json");
-    fs::write(&path, text.replacen("\"version\": 3", "\"version\": 4", 1)).unwrap();
+    fs::write(&path, text.replacen("\"version\": 4", "\"version\": 5", 1)).unwrap();
     let error = Generations::open(folder.path().to_owned(), 3).unwrap_err();
     assert!(matches!(error, GenerationsError::Newer { .. }), "{error}");
     assert_eq!(names(folder.path()), ["0001", "0002"]);

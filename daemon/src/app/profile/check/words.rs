@@ -2,7 +2,9 @@
 
 use super::Problem;
 use crate::emit::oci::Remark;
+use crate::model::ScanLimits;
 use crate::policy::check::Finding;
+use crate::policy::in_words;
 
 impl Problem {
     /// A stable word for programs.
@@ -14,6 +16,7 @@ impl Problem {
             Self::Rules(Finding::NoExecve) => "no-execve",
             Self::Rules(Finding::Clone3 { .. }) => "clone3-not-enosys",
             Self::Rules(Finding::Denied { .. }) => "denies-recorded",
+            Self::Rules(Finding::Unreachable { .. }) => "unreachable",
             Self::Reading(Remark::UnknownName { .. }) => "unknown-name",
             Self::Reading(Remark::SubArchitectures(_)) => "sub-architectures",
             Self::Reading(Remark::ConditionalAndUnconditional(_)) => "condition-without-effect",
@@ -26,7 +29,11 @@ impl Problem {
     /// The call that it is about, if it is about one.
     pub(super) fn syscall(&self) -> Option<&str> {
         match self {
-            Self::Rules(Finding::Floor { syscall, .. } | Finding::Denied { syscall, .. })
+            Self::Rules(
+                Finding::Floor { syscall, .. }
+                | Finding::Denied { syscall, .. }
+                | Finding::Unreachable { syscall, .. },
+            )
             | Self::UnknownToLibseccomp(syscall) => Some(syscall),
             Self::Rules(Finding::NoExit) => Some("exit_group"),
             Self::Rules(Finding::NoExecve) => Some("execve"),
@@ -88,6 +95,16 @@ fn rules(finding: &Finding) -> String {
             let with = arguments.as_ref().map(|arguments| format!(" with {arguments}")).unwrap_or_default();
             let by = rules.as_ref().map(|rules| format!(" by {rules}")).unwrap_or_default();
             format!("{syscall} is refused{with}{by}, but {program} was recorded making it")
+        }
+        Finding::Unreachable { syscall, program, caller, unresolved, gaps } => {
+            let by = caller.as_ref().map(|caller| format!(" by {caller}")).unwrap_or_default();
+            let limits = ScanLimits { unresolved: *unresolved, gaps: gaps.iter().cloned().collect() };
+            format!(
+                "{program} was seen making {syscall}{by}, but the scan of its code does not find it: injected code, \
+                 a plugin, a preloaded library, or a fault of the scan, which has {}; find out which before it is \
+                 allowed",
+                in_words(&limits)
+            )
         }
     }
 }
