@@ -138,7 +138,13 @@ mod tests {
     use crate::model::GoBuild;
 
     fn build(path: &str, is_go: bool) -> Build {
-        let go = GoBuild { toolchain: "go1.27.3".into(), path: None, module: None, cgo: None };
+        let go = GoBuild {
+            toolchain: "go1.27.3".into(),
+            path: None,
+            module: None,
+            cgo: None,
+            goroutine_below: None,
+        };
         Build { path: path.into(), go: is_go.then_some(go), ..Build::default() }
     }
 

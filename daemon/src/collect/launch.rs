@@ -3,10 +3,11 @@
 //! The new process says who it is, and waits; it is made a target; then the only call that it still makes
 //! as ours is the `execve` of the command.
 
-use std::ffi::OsString;
+use std::ffi::{CString, OsString};
 use std::fs::{self, File};
 use std::io::{self, PipeReader, PipeWriter, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -78,6 +79,18 @@ impl Command {
                 Err(Error::Spawn(joined(spawned).err().unwrap_or_else(|| io::ErrorKind::BrokenPipe.into())))
             }
         }
+    }
+
+    /// The file that it is.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// What `execve(2)` takes: the file and the words.
+    pub fn into_c(self) -> io::Result<(CString, Vec<CString>)> {
+        let text = |text: OsString| CString::new(text.into_vec()).map_err(io::Error::from);
+        let words = self.words.into_iter().map(text).collect::<io::Result<_>>()?;
+        Ok((text(self.program.into())?, words))
     }
 
     fn spawn(self, tell: PipeWriter, wait: PipeReader, go: RawFd) -> io::Result<Child> {

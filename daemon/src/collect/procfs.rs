@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{DirEntryExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::error::Error;
-use crate::inspect::Inspector;
+use crate::files::{Place, Root};
+use crate::inspect::{Inspector, Patience};
 use crate::kernel::FileKey;
 use crate::model::{Build, SyscallNr};
 use crate::sys;
@@ -45,6 +46,18 @@ pub struct Membership {
     pub path: String,
 }
 
+impl Membership {
+    /// Those in the text of `/proc/PID/cgroup`, `cgroups(7)`: `hierarchy-ID:controller-list:cgroup-path`.
+    pub fn parse(text: &str) -> Vec<Self> {
+        let parse = |line: &str| {
+            let mut fields = line.splitn(3, ':');
+            let is_unified = fields.next()? == "0";
+            Some(Self { is_unified, path: fields.nth(1)?.to_owned() })
+        };
+        text.lines().filter_map(parse).collect()
+    }
+}
+
 impl Default for ProcFs {
     fn default() -> Self {
         Self::at(REAL.into())
@@ -66,6 +79,11 @@ impl ProcFs {
     /// Somebody of the same kind who reads files, and whom nobody else asks.
     pub(super) fn another_inspector(&self) -> Inspector {
         self.inspector.another()
+    }
+
+    /// Somebody who scans files and gets in nobody's way; nothing if files are read in this process.
+    pub(super) fn idle_inspector(&self) -> Option<Inspector> {
+        self.inspector.idle(Patience::IDLE)
     }
 
     fn file(&self, tgid: u32, name: &str) -> PathBuf {
@@ -99,7 +117,7 @@ impl ProcFs {
 
     /// The control groups of a process.
     pub fn cgroups(&self, tgid: u32) -> io::Result<Vec<Membership>> {
-        fs::read_to_string(self.file(tgid, "cgroup")).map(|text| parse_cgroups(&text))
+        fs::read_to_string(self.file(tgid, "cgroup")).map(|text| Membership::parse(&text))
     }
 
     /// Checks that an id is that of a process that runs a program: no thread's, no kernel thread's.
@@ -178,6 +196,16 @@ impl ProcFs {
     /// The executable of a process, whatever became of its name.
     pub(super) fn open_executable(&self, tgid: u32) -> io::Result<File> {
         File::open(self.executable(tgid)?.link)
+    }
+
+    /// Holds the executable of a process, whatever becomes of its name, without opening it.
+    pub(super) fn hold_executable(&self, tgid: u32) -> io::Result<Place> {
+        Place::at(&self.executable(tgid)?.link)
+    }
+
+    /// The root of a process's file system.
+    pub(super) fn file_system(&self, tgid: u32) -> io::Result<Root> {
+        Root::at(&self.file(tgid, "root"))
     }
 
     /// Describes the executable in a file, which is shown as `path`. A file of another kind is no Go program; of one
@@ -263,13 +291,7 @@ impl Executable {
 
 /// Opens a file by a name that others chose: nothing that is not a file, and without waiting for anybody.
 pub(super) fn open_regular(path: impl AsRef<Path>) -> io::Result<File> {
-    let not_a_file = || io::Error::new(io::ErrorKind::InvalidInput, "it is not a file");
-    if !fs::metadata(&path)?.is_file() {
-        return Err(not_a_file());
-    }
-    let flags = libc::O_NONBLOCK | libc::O_NOCTTY;
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(not_a_file()) }
+    Place::at(path.as_ref())?.open()
 }
 
 /// The path of the file of a name, if it still is the one that was executed.
@@ -330,16 +352,6 @@ fn folders(root: &Path, most: usize) -> BTreeMap<u64, String> {
     found
 }
 
-/// `cgroups(7)`: `hierarchy-ID:controller-list:cgroup-path`.
-fn parse_cgroups(text: &str) -> Vec<Membership> {
-    let parse = |line: &str| {
-        let mut fields = line.splitn(3, ':');
-        let is_unified = fields.next()? == "0";
-        Some(Membership { is_unified, path: fields.nth(1)?.to_owned() })
-    };
-    text.lines().filter_map(parse).collect()
-}
-
 /// `proc_pid_syscall(5)`: number and six arguments, `-1 …` when blocked outside a call, or `running`.
 fn parse_in_flight(text: &str) -> Option<InFlight> {
     let mut fields = text.split_whitespace();
@@ -376,7 +388,7 @@ mod tests {
     /// Check that a cgroup path may hold colons.
     #[test]
     fn cgroup_paths_may_hold_colons() {
-        let groups = parse_cgroups("1:name=systemd:/a:b\n0::/c\n");
+        let groups = Membership::parse("1:name=systemd:/a:b\n0::/c\n");
         let groups: Vec<_> = groups.iter().map(|group| (group.is_unified, group.path.as_str())).collect();
         assert_eq!(groups, [(false, "/a:b"), (true, "/c")]);
     }

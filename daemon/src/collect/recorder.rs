@@ -1,6 +1,7 @@
 //! The state of a recording: trees of processes, their roles, and everything counted so far.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::error::Error;
 use super::learned::{self, Learned};
@@ -10,8 +11,8 @@ use super::role::{RoleHistory, is_alive};
 use crate::golang::GoLayout;
 use crate::kernel::{self, Slot, Source, Targets};
 use crate::model::{
-    Account, Arch, Build, Caller, Host, Losses, Observations, Phase, Role, RoleObservations, SyscallNr,
-    Timestamp,
+    Account, Arch, Build, Caller, Host, Losses, Observations, Phase, Reachable, Role, RoleObservations,
+    SyscallNr, Timestamp,
 };
 use crate::syscalls;
 
@@ -216,6 +217,21 @@ impl Recorder {
     pub fn called(&mut self, slot: Slot, nr: SyscallNr, caller: Caller) {
         if let Some(history) = self.roles.get_mut(&slot) {
             history.called(nr, caller);
+        }
+    }
+
+    /// The roles of which it is to be found out what their binaries could ever call.
+    pub(super) fn unreached(&self) -> impl Iterator<Item = (Slot, &RoleHistory)> {
+        self.roles
+            .iter()
+            .filter(|(_, history)| history.is_unreached())
+            .map(|(slot, history)| (*slot, history))
+    }
+
+    /// What the binary of a slot could ever call; nothing if that can't be found out.
+    pub(super) fn reaches(&mut self, slot: Slot, reachable: Option<Arc<Reachable>>) {
+        if let Some(history) = self.roles.get_mut(&slot) {
+            history.reaches(reachable);
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::sync::Arc;
 
 use super::learned;
 use super::procfs::InFlight;
@@ -9,8 +10,8 @@ use super::recorder::TreeId;
 use crate::golang::GoLayout;
 use crate::kernel::{CountRow, Slot, SlotState};
 use crate::model::{
-    Account, ArgumentValues, Arguments, Build, Caller, Callers, Phase, PhaseCounts, Role, RoleObservations,
-    Seen, SyscallNr, Timestamp,
+    Account, ArgumentValues, Arguments, Build, Caller, Callers, Phase, PhaseCounts, Reachable, Role,
+    RoleObservations, Seen, SyscallNr, Timestamp,
 };
 use crate::syscalls::Watched;
 
@@ -29,7 +30,19 @@ pub(super) struct RoleHistory {
     state: SlotState,
     sampled: Option<Timestamp>,
     seen: BTreeMap<SyscallNr, Tally>,
+    reach: Reach,
     handed_out: HandedOut,
+}
+
+/// What the binary could ever call.
+#[derive(Debug)]
+enum Reach {
+    /// That is to be found out.
+    Unknown,
+    /// That can't be found out.
+    Never,
+    /// This.
+    Known(Arc<Reachable>),
 }
 
 /// What of a call has not been handed out yet, and when it was seen.
@@ -56,6 +69,7 @@ struct HandedOut {
     processes: u64,
     foreign: u64,
     arguments: BTreeMap<SyscallNr, Arguments>,
+    reach: bool,
 }
 
 impl RoleHistory {
@@ -69,6 +83,7 @@ impl RoleHistory {
             state: SlotState::default(),
             sampled: None,
             seen: BTreeMap::new(),
+            reach: Reach::Unknown,
             handed_out: HandedOut::default(),
         }
     }
@@ -90,6 +105,7 @@ impl RoleHistory {
             processes: account.processes,
             foreign: account.foreign,
             arguments: account.arguments.clone(),
+            reach: false,
         };
         history
     }
@@ -97,6 +113,17 @@ impl RoleHistory {
     /// Where its Go runtime keeps its goroutines, if it has one of a known version.
     pub(super) fn go_layout(&self) -> Option<GoLayout> {
         self.build.go.as_ref().and_then(GoLayout::of)
+    }
+
+    /// Whether it is to be found out what the binary could ever call. What came in from outside teaches nothing.
+    pub(super) fn is_unreached(&self) -> bool {
+        let is_own = !self.is_ending && !matches!(self.role, Role::Entered(_));
+        is_own && self.build.go.is_some() && matches!(self.reach, Reach::Unknown)
+    }
+
+    /// What the binary could ever call; nothing if that can't be found out.
+    pub(super) fn reaches(&mut self, reachable: Option<Arc<Reachable>>) {
+        self.reach = reachable.map_or(Reach::Never, Reach::Known);
     }
 
     /// Whether the binary itself was looked at.
@@ -200,14 +227,22 @@ impl RoleHistory {
             syscalls.extend(seen.map(|seen| (*nr, seen)));
         }
         let (processes, foreign) = (self.processes(), self.state.foreign);
+        let reachable = match &self.reach {
+            Reach::Known(reachable) if !mem::replace(&mut self.handed_out.reach, true) => {
+                Some(Arc::clone(reachable))
+            }
+            _ => None,
+        };
         let new = RoleObservations {
             role: self.role.clone(),
             build: self.build.clone(),
             processes: processes.saturating_sub(self.handed_out.processes),
             syscalls,
             foreign: foreign.saturating_sub(self.handed_out.foreign),
+            reachable,
         };
-        let is_nothing = new.processes == 0 && new.foreign == 0 && new.syscalls.is_empty();
+        let is_nothing =
+            new.processes == 0 && new.foreign == 0 && new.syscalls.is_empty() && new.reachable.is_none();
         if is_nothing && self.handed_out.anything {
             return None;
         }
@@ -294,61 +329,4 @@ pub(super) fn is_alive(state: SlotState) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::recorder::Recorder;
-    use super::*;
-    use crate::collect::Life;
-
-    fn row(counts: &[(u32, u64)]) -> CountRow {
-        let mut row = CountRow::default();
-        for (nr, count) in counts {
-            row.add(number(*nr), *count);
-        }
-        row
-    }
-
-    fn number(nr: u32) -> SyscallNr {
-        SyscallNr::new(u16::try_from(nr).unwrap()).unwrap()
-    }
-
-    fn history() -> RoleHistory {
-        let mut recorder = Recorder::new(Timestamp::default());
-        let slot = Slot::new(1).unwrap();
-        let life = Life::new(Timestamp::default());
-        RoleHistory::new(
-            recorder.add_tree(1, slot, Role::Main, Build::default(), life),
-            Role::Main,
-            Build::default(),
-        )
-    }
-
-    /// Check that a first call that was announced in startup is counted there, though it was read late.
-    #[test]
-    fn an_announced_call_keeps_its_phase() {
-        let mut history = history();
-        let life = Life::new(Timestamp::from_unix_nanos(0));
-        let late = Timestamp::from_unix_nanos(60_000_000_000);
-        history.first_seen(number(1), Timestamp::from_unix_nanos(1_000_000_000));
-        history.sample(row(&[(1, 10), (2, 5)]), SlotState::default(), |time| life.phase(time), late);
-        let observed = history.harvest(BTreeMap::new()).unwrap();
-        assert_eq!(observed.syscalls[&number(1)].counts, PhaseCounts::new(1, 9, 0));
-        assert_eq!(observed.syscalls[&number(2)].counts, PhaseCounts::new(0, 5, 0));
-    }
-
-    /// Check that each harvest holds only what is new, and none is made of nothing.
-    #[test]
-    fn harvests_are_increments() {
-        let mut history = history();
-        let state = SlotState { live: 1, processes: 2, foreign: 3 };
-        let steady = |_| Phase::Steady;
-        history.sample(row(&[(1, 10)]), state, steady, Timestamp::default());
-        let first = history.harvest(BTreeMap::new()).unwrap();
-        assert_eq!((first.processes, first.foreign, first.syscalls.len()), (2, 3, 1));
-        assert_eq!(history.harvest(BTreeMap::new()), None);
-        history.sample(row(&[(1, 15), (2, 1)]), state, steady, Timestamp::default());
-        let waiting = history.account(Slot::new(1).unwrap(), &crate::collect::watcher::no_account());
-        assert_eq!(waiting.counts, [(number(1), 10)].into(), "what waits is in no account");
-        let second = history.harvest(BTreeMap::new()).unwrap();
-        assert_eq!((second.processes, second.syscalls[&number(1)].counts.total()), (0, 5));
-    }
-}
+mod tests;

@@ -55,6 +55,11 @@ impl Instance {
     }
 }
 
+/// The workload that a process of these control groups belongs to, which executes the file of this path.
+pub fn workload_of(path: &str, groups: &[Membership], runtimes: &Runtimes) -> WorkloadId {
+    identify(path, groups, runtimes).workload
+}
+
 /// Finds where a process of these control groups belongs, which executes the file of this path.
 pub(super) fn identify(path: &str, groups: &[Membership], runtimes: &Runtimes) -> Home {
     if let Some(home) = in_container(path, groups, runtimes) {

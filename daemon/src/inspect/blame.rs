@@ -19,7 +19,7 @@ const MOST_FILES: usize = 1024;
 
 /// A file with what it holds: one that was changed is another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Identity {
+pub struct Identity {
     device: u64,
     inode: u64,
     size: u64,
@@ -27,7 +27,8 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    pub(super) fn of(file: &File) -> io::Result<Self> {
+    /// That of a file, as it is now.
+    pub fn of(file: &File) -> io::Result<Self> {
         let metadata = file.metadata()?;
         Ok(Self {
             device: metadata.dev(),

@@ -10,7 +10,7 @@ use super::blame::{Blame, Identity};
 use super::process::{self, Failure, Process};
 use super::protocol::{Answer, NOT_UNDERSTOOD, Request};
 use super::workers::Workers;
-use super::{Error, Patience};
+use super::{Error, Pace, Patience};
 
 /// Workers that were killed and are not gone yet: they wait for a disk or a server.
 const MOST_ENDING: usize = 8;
@@ -20,6 +20,7 @@ const MOST_ENDING: usize = 8;
 pub(super) struct Client {
     program: PathBuf,
     patience: Patience,
+    pace: Pace,
     worker: Option<Process>,
     /// Killed, and to be waited for.
     ending: Vec<Child>,
@@ -29,14 +30,19 @@ pub(super) struct Client {
 }
 
 impl Client {
-    pub(super) fn new(program: PathBuf, patience: Patience, workers: Workers) -> Self {
+    pub(super) fn new(program: PathBuf, pace: Pace, patience: Patience, workers: Workers) -> Self {
         let (ending, blame) = (Vec::new(), Blame::default());
-        Self { program, patience, worker: None, ending, blame, deaths: 0, workers }
+        Self { program, patience, pace, worker: None, ending, blame, deaths: 0, workers }
     }
 
     /// One that asks the same program, and knows nothing yet.
     pub(super) fn another(&self) -> Self {
-        Self::new(self.program.clone(), self.patience, self.workers.clone())
+        Self::new(self.program.clone(), self.pace, self.patience, self.workers.clone())
+    }
+
+    /// As [`Self::another`], with workers that get in nobody's way, and are waited for that long.
+    pub(super) fn idle(&self, patience: Patience) -> Self {
+        Self::new(self.program.clone(), Pace::Idle, patience, self.workers.clone())
     }
 
     pub(super) fn worker(&self) -> Option<u32> {
@@ -47,17 +53,18 @@ impl Client {
         self.deaths
     }
 
-    /// Asks about a file. It may take as long as two workers' starts and the patience for one answer, and no file does
-    /// so twice.
-    pub(super) fn ask(&mut self, file: &File, request: &Request) -> Result<Answer, Error> {
+    /// Asks about the first of some files. It may take as long as two workers' starts and the patience for one answer,
+    /// and no file does so twice.
+    pub(super) fn ask(&mut self, files: &[File], request: &Request) -> Result<Answer, Error> {
+        let file = files.first().ok_or_else(|| Error::Metadata(io::ErrorKind::NotFound.into()))?;
         let identity = Identity::of(file).map_err(Error::Metadata)?;
         let began = Instant::now();
         self.blame.check(identity, began)?;
         let is_used = self.worker.is_some();
-        let mut result = self.try_once(file, request);
+        let mut result = self.try_once(files, request);
         // It may have died of a file before, or by somebody else's hand: one that is new tells.
         if is_used && matches!(result, Err(Error::Died { .. })) {
-            result = self.try_once(file, request);
+            result = self.try_once(files, request);
         }
         let now = Instant::now();
         if matches!(result, Err(Error::Died { .. } | Error::Late { .. })) {
@@ -69,12 +76,12 @@ impl Client {
         result
     }
 
-    fn try_once(&mut self, file: &File, request: &Request) -> Result<Answer, Error> {
+    fn try_once(&mut self, files: &[File], request: &Request) -> Result<Answer, Error> {
         let mut worker = match self.worker.take() {
             Some(worker) => worker,
             None => self.start()?,
         };
-        match worker.ask(file, request, self.patience.answer) {
+        match worker.ask(files, request, self.patience.answer) {
             Ok(answer) if request.is_answered_by(&answer) => {
                 self.worker = Some(worker);
                 Ok(answer)
@@ -98,7 +105,7 @@ impl Client {
             return Err(Error::Start(io::Error::other(text)));
         }
         let began = Instant::now();
-        let start = || Process::start(&self.program);
+        let start = || Process::start(&self.program, self.pace);
         let mut worker = self.workers.start(start).map_err(Error::Start)?;
         match worker.hear(self.patience.start) {
             Ok(Answer::Ready) => {

@@ -14,6 +14,8 @@ use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use thiserror::Error;
 
+use super::Pace;
+use super::protocol::MOST_FILES;
 use crate::sys;
 
 /// Why a worker must not begin.
@@ -36,28 +38,48 @@ pub enum ConfineError {
 /// The socket is standard input; standard output and error lead nowhere.
 const SOCKET: u64 = 0;
 const ERRORS: u64 = 2;
-/// What it may have at most of each resource.
+/// What any worker may have at most of each resource.
 const LIMITS: &[(Resource, u64)] = &[
-    // Parsing takes some MiB, whatever the file.
-    (Resource::RLIMIT_AS, 256 << 20),
-    // Over its whole life, in seconds. A file takes well below a millisecond; the daemon's patience is for each.
-    (Resource::RLIMIT_CPU, 60),
-    // Three standard ones, the file, and one that was sent too much.
-    (Resource::RLIMIT_NOFILE, 5),
+    // Three standard ones, the files, and one that was sent too much.
+    (Resource::RLIMIT_NOFILE, 3 + MOST_FILES as u64 + 1),
     (Resource::RLIMIT_FSIZE, 0),
     (Resource::RLIMIT_CORE, 0),
     (Resource::RLIMIT_MEMLOCK, 0),
+];
+/// What one that somebody waits for may have.
+const LIMITS_OF_PROMPT: &[(Resource, u64)] = &[
+    // Describing a file takes some MiB, whatever the file.
+    (Resource::RLIMIT_AS, 256 << 20),
+    // Over its whole life, in seconds. A file takes well below a millisecond; the daemon's patience is for each.
+    (Resource::RLIMIT_CPU, 60),
+];
+/// What one that scans may have.
+const LIMITS_OF_IDLE: &[(Resource, u64)] = &[
+    // With the program itself, which is mapped.
+    (Resource::RLIMIT_AS, 1 << 30),
+    // Of its own: half of what a large program's file has.
+    (Resource::RLIMIT_DATA, 256 << 20),
+    // It is for one program, which takes a fraction of a second.
+    (Resource::RLIMIT_CPU, 5),
 ];
 /// Killed first where memory is short: another one is started.
 const OOM_SCORE: &str = "500";
 
 /// Gives everything up. Where it fails, the process must end.
-pub(super) fn confine() -> Result<(), ConfineError> {
+pub(super) fn confine(pace: Pace) -> Result<(), ConfineError> {
     system("close what it inherited", sys::close_from(3))?;
     // Who stops the daemon's unit signals all of it; the daemon still has files to read then, and closing the socket ends this.
     system("block signals", ended_by_the_socket().thread_block().map_err(io::Error::from))?;
     system("offer itself to the OOM killer", fs::write("/proc/self/oom_score_adj", OOM_SCORE))?;
-    for (resource, most) in LIMITS {
+    let more = match pace {
+        Pace::Prompt => LIMITS_OF_PROMPT,
+        Pace::Idle => LIMITS_OF_IDLE,
+    };
+    if pace == Pace::Idle {
+        // No privilege: where it is forbidden to ask for less, it is done without.
+        let _ = sys::give_way();
+    }
+    for (resource, most) in LIMITS.iter().chain(more) {
         system("limit its resources", setrlimit(*resource, *most, *most).map_err(io::Error::from))?;
     }
     system("close itself to tracing", prctl::set_dumpable(false).map_err(io::Error::from))?;
@@ -79,7 +101,7 @@ fn ended_by_the_socket() -> SigSet {
 
 /// Calls that can't reach anything but what it has. Memory that can be executed is not among it.
 const ALLOWED: &[&[&str]] = &[
-    // The file, which is open, and requests.
+    // The files, which are open, and requests.
     &["read", "pread64", "lseek", "close", "fstat"],
     // Memory.
     &["brk", "munmap", "mremap", "madvise"],

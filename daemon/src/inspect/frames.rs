@@ -23,6 +23,8 @@ pub struct Stack {
     pub top: Vec<u64>,
     /// Where the executable's code was mapped.
     pub start_code: u64,
+    /// C called, and the addresses after the first are those of the goroutine that had called C.
+    pub from_c: bool,
 }
 
 /// The functions of some stacks of one file.
@@ -58,8 +60,8 @@ pub(super) fn read(file: &File, stacks: &[Stack]) -> Result<Frames, String> {
     let id = golang::inspect(String::new(), &*bytes).map_err(|error| chain(&error))?.id;
     let mut places = Places::default();
     let numbered = |stack: &Stack| {
-        let Stack { addresses, top, start_code } = stack;
-        let stack = golang::Stack { addresses, top, start_code: *start_code };
+        let Stack { addresses, top, start_code, from_c } = stack;
+        let stack = golang::Stack { addresses, top, start_code: *start_code, from_c: *from_c };
         golang::frames(&image, &table, &stack).into_iter().map(|frame| places.number(frame)).collect()
     };
     let stacks = stacks.iter().map(numbered).collect();
@@ -67,7 +69,7 @@ pub(super) fn read(file: &File, stacks: &[Stack]) -> Result<Frames, String> {
 }
 
 /// A text of a file that others made: not longer than real ones are, and nothing in it that a terminal would obey.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     text.chars().take(MOST_TEXT).map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
 

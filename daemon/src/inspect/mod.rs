@@ -11,6 +11,7 @@ mod confine;
 mod frames;
 mod process;
 mod protocol;
+mod scanned;
 mod worker;
 mod workers;
 
@@ -25,9 +26,12 @@ use thiserror::Error;
 use self::client::Client;
 use self::protocol::{Answer, Request};
 use self::workers::Workers;
+use crate::golang::scan::libraries::Needs;
 use crate::model::Build;
 
+pub use blame::Identity;
 pub use frames::{Named, Stack};
+pub use scanned::{Library, MOST_LIBRARIES, Scanned};
 pub use worker::{WorkerError, serve};
 
 /// Stacks that are named at once: all of them together fit into an answer.
@@ -35,6 +39,12 @@ pub const MOST_STACKS: usize = 16;
 
 /// The word on the command line that makes a process a worker.
 pub const WORKER: &str = "inspect-worker";
+
+/// The option by which it gets in nobody's way.
+pub const IDLE: &str = "idle";
+
+/// For how long a file is left alone that ended or held up a worker.
+pub const LEFT_ALONE: Duration = blame::MEMORY;
 
 /// This very program, also when its file was replaced or removed.
 const SELF: &str = "/proc/self/exe";
@@ -60,6 +70,12 @@ pub enum Error {
         /// For how long it was waited.
         patience: Duration,
     },
+    /// It is larger than anything that is scanned.
+    #[error("the file and its libraries are too large to be scanned: {} MiB, and at most {} are", size.div_ceil(1 << 20), scanned::MOST_BYTES >> 20)]
+    TooLarge {
+        /// In bytes.
+        size: u64,
+    },
     /// It did so before.
     #[error(
         "it ended or held up a worker process before, and is left alone until it changes or is forgotten"
@@ -80,6 +96,15 @@ pub enum Error {
     Unconfined(String),
 }
 
+/// How a worker runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// Somebody waits for it.
+    Prompt,
+    /// When next to nobody else wants to, and for no more than 5 s in all.
+    Idle,
+}
+
 /// For how long a worker is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience {
@@ -87,6 +112,11 @@ pub struct Patience {
     pub start: Duration,
     /// Until it has answered.
     pub answer: Duration,
+}
+
+impl Patience {
+    /// For a worker that has to wait for its turns on a busy machine, and has so much time on a CPU only.
+    pub const IDLE: Self = Self { start: Duration::from_mins(1), answer: Duration::from_mins(5) };
 }
 
 impl Default for Patience {
@@ -119,7 +149,7 @@ impl Inspector {
     /// Reads files in a worker that is this program (a seccinch).
     pub fn confined_by(program: PathBuf, patience: Patience) -> Self {
         let workers = Workers::default();
-        Self::of(Client::new(program, patience, workers.clone()), workers)
+        Self::of(Client::new(program, Pace::Prompt, patience, workers.clone()), workers)
     }
 
     /// One of the same kind with a worker of its own.
@@ -131,13 +161,22 @@ impl Inspector {
         }
     }
 
+    /// One for scans: its workers run when next to nobody else wants to, and are waited for that long. Nothing if files are not
+    /// read by workers.
+    pub fn idle(&self, patience: Patience) -> Option<Self> {
+        match &self.0 {
+            Place::Here => None,
+            Place::Worker { client, workers } => Some(Self::of(lock(client).idle(patience), workers.clone())),
+        }
+    }
+
     fn of(client: Client, workers: Workers) -> Self {
         Self(Place::Worker { client: Arc::new(Mutex::new(client)), workers })
     }
 
     /// Describes an executable, which is shown as `path`. A file of another kind has nothing but its path.
     pub fn describe(&self, path: String, file: File) -> Result<Build, Error> {
-        match self.ask(file, &Request::Describe)? {
+        match self.ask(vec![file], &Request::Describe)? {
             Answer::Described(facts) => Ok(facts.of(path)),
             other => Err(other.into()),
         }
@@ -147,8 +186,37 @@ impl Inspector {
     pub fn name(&self, file: File, stacks: Vec<Stack>) -> Result<Named, Error> {
         let count = stacks.len();
         let no_answer = || Error::Died { how: protocol::NOT_UNDERSTOOD.into() };
-        match self.ask(file, &Request::Name(stacks))? {
+        match self.ask(vec![file], &Request::Name(stacks))? {
             Answer::Named(frames) => frames.named(count).ok_or_else(no_answer),
+            other => Err(other.into()),
+        }
+    }
+
+    /// What an executable or a library needs of the dynamic linker.
+    pub fn needs(&self, file: File) -> Result<Needs, Error> {
+        match self.ask(vec![file], &Request::Needs)? {
+            Answer::Needs(loads) => Ok(loads.needs()),
+            other => Err(other.into()),
+        }
+    }
+
+    /// Finds out what a program could ever call, with the libraries that it loads: of at most [`MOST_LIBRARIES`] the
+    /// files are read. Each scan has a worker of its own, so that no program has a say in what is found of another.
+    pub fn scan(&self, file: File, libraries: Vec<Library>) -> Result<Scanned, Error> {
+        let (named, files) = scanned::named(libraries);
+        let files: Vec<File> = [file].into_iter().chain(files).collect();
+        let sizes = files.iter().map(|file| Ok(file.metadata()?.len()));
+        let size = sizes.sum::<io::Result<u64>>().map_err(Error::Metadata)?;
+        if size > scanned::MOST_BYTES {
+            return Err(Error::TooLarge { size });
+        }
+        self.rest();
+        let answer = self.ask(files, &Request::Scan(named));
+        self.rest();
+        match answer? {
+            Answer::Scanned(calls) => {
+                calls.scanned().ok_or_else(|| Error::Died { how: protocol::NOT_UNDERSTOOD.into() })
+            }
             other => Err(other.into()),
         }
     }
@@ -175,10 +243,10 @@ impl Inspector {
         self.client().map_or(0, |client| client.deaths())
     }
 
-    fn ask(&self, file: File, request: &Request) -> Result<Answer, Error> {
+    fn ask(&self, files: Vec<File>, request: &Request) -> Result<Answer, Error> {
         match self.client() {
-            Some(mut client) => client.ask(&file, request),
-            None => Ok(worker::answer(request, file)),
+            Some(mut client) => client.ask(&files, request),
+            None => Ok(worker::answer(request, files)),
         }
     }
 
@@ -201,9 +269,11 @@ impl From<Answer> for Error {
         match answer {
             Answer::Damaged(text) => Self::Damaged(text),
             Answer::Unconfined(text) => Self::Unconfined(text),
-            Answer::Ready | Answer::Described(_) | Answer::Named(_) => {
-                Self::Died { how: protocol::NOT_UNDERSTOOD.into() }
-            }
+            Answer::Ready
+            | Answer::Described(_)
+            | Answer::Named(_)
+            | Answer::Needs(_)
+            | Answer::Scanned(_) => Self::Died { how: protocol::NOT_UNDERSTOOD.into() },
         }
     }
 }

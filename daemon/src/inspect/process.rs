@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 
-use super::WORKER;
 use super::protocol::{self, Answer, NOT_UNDERSTOOD, Request};
+use super::{IDLE, Pace, WORKER};
 
 /// Within which a process that closed its socket, or was killed, has ended, unless something holds it.
 pub(super) const SOON: Duration = Duration::from_millis(100);
@@ -40,11 +40,12 @@ pub(super) enum Failure {
 impl Process {
     /// Executes a worker. It has nothing of ours but one end of a socket: no descriptor, no variable, no terminal, and
     /// no signal that is sent to our process group.
-    pub(super) fn start(program: &Path) -> io::Result<Self> {
+    pub(super) fn start(program: &Path, pace: Pace) -> io::Result<Self> {
         let (socket, theirs) = UnixStream::pair()?;
         let child = Command::new(program)
             .arg0("seccinch")
             .arg(WORKER)
+            .args((pace == Pace::Idle).then(|| format!("--{IDLE}")))
             .env_clear()
             .current_dir("/")
             .process_group(0)
@@ -59,15 +60,15 @@ impl Process {
         self.child.id()
     }
 
-    /// Asks about a file, and waits for the answer.
+    /// Asks about the first of some files, and waits for the answer.
     pub(super) fn ask(
         &mut self,
-        file: &File,
+        files: &[File],
         request: &Request,
         patience: Duration,
     ) -> Result<Answer, Failure> {
         let until = Instant::now() + patience;
-        self.send(file, request, patience).map_err(|error| Failure::of(error, patience))?;
+        self.send(files, request, patience).map_err(|error| Failure::of(error, patience))?;
         self.receive(until, patience)
     }
 
@@ -76,10 +77,10 @@ impl Process {
         self.receive(Instant::now() + patience, patience)
     }
 
-    fn send(&self, file: &File, request: &Request, patience: Duration) -> io::Result<()> {
+    fn send(&self, files: &[File], request: &Request, patience: Duration) -> io::Result<()> {
         self.socket.set_write_timeout(Some(patience))?;
         let frame = protocol::frame(request)?;
-        let descriptors = [file.as_raw_fd()];
+        let descriptors: Vec<_> = files.iter().map(AsRawFd::as_raw_fd).collect();
         let rights = [ControlMessage::ScmRights(&descriptors)];
         // Without a signal if nobody is there.
         let flags = MsgFlags::MSG_NOSIGNAL;

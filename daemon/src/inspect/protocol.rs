@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::frames::{Frames, Stack};
+use super::scanned::{Calls, MOST_LIBRARIES, Named};
+use crate::golang::scan::libraries::Needs;
 use crate::model::{Build, GoBuild, Linkage};
 
 /// A longer frame is refused. What a real file says of itself is some KiB.
@@ -17,6 +19,9 @@ pub(super) const HEADER: usize = size_of::<u32>();
 /// What is said of an answer that is none.
 pub(super) const NOT_UNDERSTOOD: &str = "its answer is none";
 
+/// Files that come with a request at most: one that is asked about, and its libraries.
+pub(super) const MOST_FILES: usize = 1 + MOST_LIBRARIES;
+
 /// What is asked about the file that comes with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -25,6 +30,10 @@ pub(super) enum Request {
     Describe,
     /// Which functions these stacks are of.
     Name(Vec<Stack>),
+    /// What it needs of the dynamic linker.
+    Needs,
+    /// What it could ever call, with these libraries.
+    Scan(Vec<Named>),
 }
 
 impl Request {
@@ -34,6 +43,8 @@ impl Request {
             (self, answer),
             (Self::Describe, Answer::Described(_))
                 | (Self::Name(_), Answer::Named(_))
+                | (Self::Needs, Answer::Needs(_))
+                | (Self::Scan(_), Answer::Scanned(_))
                 | (_, Answer::Damaged(_))
         )
     }
@@ -53,6 +64,10 @@ pub(super) enum Answer {
     Described(Facts),
     /// To [`Request::Name`].
     Named(Frames),
+    /// To [`Request::Needs`].
+    Needs(Loads),
+    /// To [`Request::Scan`].
+    Scanned(Calls),
 }
 
 /// What a file says of itself: [`Build`] without the path, which the worker need not know.
@@ -69,18 +84,48 @@ struct Go {
     path: Option<String>,
     module: Option<(String, String)>,
     cgo: Option<bool>,
+    goroutine_below: Option<u32>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Links {
     interpreter: Option<String>,
     needed: Vec<String>,
 }
 
+/// What a file needs of the dynamic linker: [`Needs`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Loads {
+    links: Links,
+    rpath: Vec<String>,
+    runpath: Option<Vec<String>>,
+}
+
+impl Loads {
+    /// What the file needs.
+    pub(super) fn needs(self) -> Needs {
+        let Self { links: Links { interpreter, needed }, rpath, runpath } = self;
+        Needs { linkage: Linkage { interpreter, needed }, rpath, runpath }
+    }
+}
+
+impl From<Needs> for Loads {
+    fn from(needs: Needs) -> Self {
+        let Needs { linkage: Linkage { interpreter, needed }, rpath, runpath } = needs;
+        Self { links: Links { interpreter, needed }, rpath, runpath }
+    }
+}
+
 impl Facts {
     /// The facts of a file, with the path by which it is shown.
     pub(super) fn of(self, path: String) -> Build {
-        let go = self.go.map(|Go { toolchain, path, module, cgo }| GoBuild { toolchain, path, module, cgo });
+        let go = self.go.map(|Go { toolchain, path, module, cgo, goroutine_below }| GoBuild {
+            toolchain,
+            path,
+            module,
+            cgo,
+            goroutine_below,
+        });
         let linkage = self.linkage.map(|Links { interpreter, needed }| Linkage { interpreter, needed });
         Build { path, id: self.id, go, linkage }
     }
@@ -88,7 +133,13 @@ impl Facts {
 
 impl From<Build> for Facts {
     fn from(build: Build) -> Self {
-        let go = build.go.map(|GoBuild { toolchain, path, module, cgo }| Go { toolchain, path, module, cgo });
+        let go = build.go.map(|GoBuild { toolchain, path, module, cgo, goroutine_below }| Go {
+            toolchain,
+            path,
+            module,
+            cgo,
+            goroutine_below,
+        });
         let linkage = build.linkage.map(|Linkage { interpreter, needed }| Links { interpreter, needed });
         Self { id: build.id, go, linkage }
     }
@@ -145,6 +196,7 @@ mod tests {
             path: Some("example.com/app".into()),
             module: Some(("example.com".into(), "v1".into())),
             cgo: Some(true),
+            goroutine_below: Some(24),
         };
         let linkage = Linkage { interpreter: Some("/lib/ld.so".into()), needed: vec!["libc.so.6".into()] };
         let build =
@@ -152,6 +204,17 @@ mod tests {
         let sent = frame(&Answer::Described(build.clone().into())).unwrap();
         let Answer::Described(facts) = read(&mut sent.as_slice()).unwrap() else { panic!("{sent:?}") };
         assert_eq!(facts.of(build.path.clone()), build);
+    }
+
+    /// Check that everything that a file needs arrives.
+    #[test]
+    fn needs_arrive_whole() {
+        let list = |name: &str| vec![name.to_owned()];
+        let linkage = Linkage { interpreter: Some("/lib/ld.so".into()), needed: list("libc.so.6") };
+        let needs = Needs { linkage, rpath: list("$ORIGIN"), runpath: Some(list("/opt/lib")) };
+        let sent = frame(&Answer::Needs(needs.clone().into())).unwrap();
+        let Answer::Needs(loads) = read(&mut sent.as_slice()).unwrap() else { panic!("{sent:?}") };
+        assert_eq!(loads.needs(), needs);
     }
 
     /// Check that neither side takes a message that is too long, cut, or another.

@@ -11,11 +11,11 @@ use object::ReadCache;
 use thiserror::Error;
 
 use super::confine::{self, ConfineError};
-use super::frames;
-use super::protocol::{self, Answer, Facts, HEADER, Request};
-use crate::golang;
+use super::protocol::{self, Answer, Facts, HEADER, Loads, MOST_FILES, Request};
+use super::{Pace, frames, scanned};
+use crate::golang::{self, image::Image};
 use crate::model::chain;
-use crate::sys;
+use crate::sys::{self, FileMapping};
 
 /// Why a worker ended before nobody asked any more.
 #[derive(Debug, Error)]
@@ -29,16 +29,16 @@ pub enum WorkerError {
 }
 
 /// Answers on standard input, which is a socket, until its other end is closed.
-pub fn serve() -> Result<(), WorkerError> {
+pub fn serve(pace: Pace) -> Result<(), WorkerError> {
     // A plain file, so that nothing but read(2) and write(2) is used on it; never closed, as it is standard input.
     let mut socket = ManuallyDrop::new(File::from(sys::standard_input()));
-    if let Err(error) = confine::confine() {
+    if let Err(error) = confine::confine(pace) {
         protocol::write(&mut *socket, &Answer::Unconfined(chain(&error))).map_err(WorkerError::Socket)?;
         return Err(error.into());
     }
     protocol::write(&mut *socket, &Answer::Ready).map_err(WorkerError::Socket)?;
-    while let Some((request, file)) = receive(&mut socket).map_err(WorkerError::Socket)? {
-        reply(&mut *socket, &answer(&request, file)).map_err(WorkerError::Socket)?;
+    while let Some((request, files)) = receive(&mut socket).map_err(WorkerError::Socket)? {
+        reply(&mut *socket, &answer(&request, files)).map_err(WorkerError::Socket)?;
     }
     Ok(())
 }
@@ -50,38 +50,42 @@ fn reply(to: &mut impl Write, answer: &Answer) -> io::Result<()> {
     }
 }
 
-/// The next request and its file; nothing if there will be none.
-fn receive(socket: &mut File) -> io::Result<Option<(Request, File)>> {
+/// The next request and its files; nothing if there will be none.
+fn receive(socket: &mut File) -> io::Result<Option<(Request, Vec<File>)>> {
     let mut header = [0; HEADER];
-    let mut space = nix::cmsg_space!([i32; 1]);
+    let mut space = nix::cmsg_space!([i32; MOST_FILES]);
     let mut parts = [IoSliceMut::new(&mut header)];
     let message =
         recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), MsgFlags::MSG_CMSG_CLOEXEC)?;
-    let (read, mut file) = (message.bytes, None);
+    let (read, mut files) = (message.bytes, Vec::new());
     for control in message.cmsgs()? {
         if let ControlMessageOwned::ScmRights(descriptors) = control {
-            file = descriptors.into_iter().map(sys::received).next_back();
+            files.extend(descriptors.into_iter().map(sys::received).map(File::from));
         }
     }
-    match (read, file) {
+    match (read, files.is_empty()) {
         (0, _) => Ok(None),
-        (HEADER, Some(file)) => Ok(Some((protocol::read_behind(header, socket)?, File::from(file)))),
+        (HEADER, false) => Ok(Some((protocol::read_behind(header, socket)?, files))),
         _ => Err(io::ErrorKind::InvalidData.into()),
     }
 }
 
-/// Answers about a file. Nothing of this needs more than reading it, and memory.
-pub(super) fn answer(request: &Request, file: File) -> Answer {
+/// Answers about the first of some files. Nothing of this needs more than reading them, and memory.
+pub(super) fn answer(request: &Request, files: Vec<File>) -> Answer {
+    let mut files = files.into_iter();
+    let Some(file) = files.next() else { return Answer::Damaged("there is no file".into()) };
     match request {
-        Request::Describe => match describe(file) {
-            Ok(facts) => Answer::Described(facts),
-            Err(text) => Answer::Damaged(text),
-        },
-        Request::Name(stacks) => match frames::read(&file, stacks) {
-            Ok(found) => Answer::Named(found),
-            Err(text) => Answer::Damaged(text),
-        },
+        Request::Describe => answered(describe(file), Answer::Described),
+        Request::Name(stacks) => answered(frames::read(&file, stacks), Answer::Named),
+        Request::Needs => answered(needs(file), Answer::Needs),
+        Request::Scan(libraries) => {
+            answered(scanned::read(&file, libraries, files.collect()), Answer::Scanned)
+        }
     }
+}
+
+fn answered<T>(read: Result<T, String>, answer: fn(T) -> Answer) -> Answer {
+    read.map_or_else(Answer::Damaged, answer)
 }
 
 /// The beginning of `Elf64_Ehdr`, as far as it says what the rest is: `elf(5)`.
@@ -96,5 +100,19 @@ fn describe(file: File) -> Result<Facts, String> {
         return Ok(Facts::default());
     }
     let bytes = ReadCache::new(file);
-    golang::inspect(String::new(), &bytes).map(Facts::from).map_err(|error| chain(&error))
+    let mut build = golang::inspect(String::new(), &bytes).map_err(|error| chain(&error))?;
+    if let Some(go) = build.go.as_mut().filter(|go| go.goroutine_below.is_none()) {
+        go.goroutine_below = goroutine_below(&bytes.into_inner());
+    }
+    Ok(build.into())
+}
+
+/// Looked for in the code: rarely needed, and only for that the whole file is read.
+fn goroutine_below(file: &File) -> Option<u32> {
+    let bytes = FileMapping::of(file).ok()?;
+    golang::goroutine_below(&Image::parse(&bytes).ok()?)
+}
+
+fn needs(file: File) -> Result<Loads, String> {
+    golang::needs(&ReadCache::new(file)).map(Loads::from).map_err(|error| chain(&error))
 }

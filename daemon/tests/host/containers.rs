@@ -21,14 +21,14 @@ use crate::support::sandbox::{self, Sandbox};
 use crate::support::{poll, process};
 
 /// What the annotations below say.
-const WORKLOAD: &str = "k8s:shop/Deployment/web/app";
+pub(crate) const WORKLOAD: &str = "k8s:shop/Deployment/web/app";
 /// Two replicas of one template, and one of the next template.
-const PODS: [&str; 3] = ["web-7d4b9c6f5d-bcdfg", "web-7d4b9c6f5d-x2x5k", "web-58c6d7f9b4-zvh9n"];
+pub(crate) const PODS: [&str; 3] = ["web-7d4b9c6f5d-bcdfg", "web-7d4b9c6f5d-x2x5k", "web-58c6d7f9b4-zvh9n"];
 const OLD: Program = Program::Go { program: "floor", variant: "go1.19-cgo0" };
 const NEW: Program = Program::Go { program: "floor", variant: "go1.27-cgo0" };
 
 /// Starts a container as containerd's CRI plugin would have done it for a pod.
-fn pod(sandbox: &Sandbox, containerd: &Containerd, pod: &str, image: &str) -> Result<Process> {
+pub(crate) fn pod(sandbox: &Sandbox, containerd: &Containerd, pod: &str, image: &str) -> Result<Process> {
     let mut run = containerd.run(sandbox, pod)?;
     for (name, value) in [
         ("container-type", "container"),
@@ -59,7 +59,7 @@ fn import(sandbox: &Sandbox, containerd: &Containerd, program: Program, image: &
 }
 
 /// Waits until the daemon shows exactly these pods as live, and returns what it shows.
-fn live(home: &Home, sandbox: &Sandbox, pods: &[&str]) -> Result<Value> {
+pub(crate) fn live(home: &Home, sandbox: &Sandbox, pods: &[&str]) -> Result<Value> {
     let due: BTreeSet<_> = pods.iter().copied().collect();
     poll::retry("the pods in what the daemon shows", poll::SOON, || {
         let shown = home.ask(&["workload", "show", WORKLOAD])?;

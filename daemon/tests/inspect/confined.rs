@@ -37,7 +37,7 @@ fn it_is_limited() {
         ("Max cpu time", "60"),
         ("Max file size", "0"),
         ("Max core file size", "0"),
-        ("Max open files", "5"),
+        ("Max open files", "29"),
     ] {
         let line = limits.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         let both: Vec<_> = line.split_whitespace().take(2).collect();

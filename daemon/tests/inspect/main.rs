@@ -8,6 +8,10 @@
 )]
 
 mod confined;
+#[path = "../real/support/fixtures.rs"]
+#[expect(dead_code, reason = "shared with the tests of recordings, which use more of it")]
+mod fixtures;
 mod hostile;
 mod lost;
+mod scanned;
 mod support;

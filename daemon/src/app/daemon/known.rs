@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::export::view::{GenerationView, WorkloadView};
 use crate::learn::baseline;
 use crate::learn::rules::Violation;
-use crate::model::{Baseline, Delta, Place, Role, RoleObservations, SyscallNr, Target, Timestamp};
+use crate::model::{Baseline, Callers, Delta, Place, Role, RoleObservations, SyscallNr, Target, Timestamp};
 
 /// One workload.
 #[derive(Debug)]
@@ -75,6 +75,15 @@ impl Known {
         add(&mut self.counts, &delta.roles);
         let is_new = baseline::absorb(&mut self.baseline, delta, now);
         self.learned(is_new);
+    }
+
+    /// Who is known to make a call.
+    pub(super) fn callers(&self, nr: SyscallNr) -> Callers {
+        let mut callers = Callers::default();
+        for seen in self.baseline.roles.iter().filter_map(|role| role.syscalls.get(&nr)) {
+            callers.absorb(seen.callers.clone());
+        }
+        callers
     }
 
     /// It broke a rule.

@@ -16,7 +16,7 @@ use super::known::Known;
 use super::notify::Manager;
 use super::violations::Violations;
 use super::writer::{Done, Writer};
-use crate::collect::Watcher;
+use crate::collect::{Scans, Watcher};
 use crate::export::view::{Durations, Reload, View, WorkloadView};
 use crate::kernel::{ProgramRuns, Targets};
 use crate::learn::baseline;
@@ -56,6 +56,7 @@ pub(super) struct Daemon<K: Targets> {
     /// When something could last not be looked at.
     pub(super) last_failure: Option<Instant>,
     pub(super) losses: BTreeMap<String, u64>,
+    pub(super) scans: Scans,
     pub(super) counted: u64,
     pub(super) polls: Durations,
     pub(super) state_write_errors: u64,
@@ -127,16 +128,18 @@ impl<K: Targets> Daemon<K> {
     /// Takes all counts in; says whether they could be read.
     fn sample(&mut self, reading: Reading) -> bool {
         let polled = self.watcher.poll(reading.time);
-        let is_read = polled.is_ok();
+        let (is_read, mut called) = (polled.is_ok(), Vec::new());
         match polled {
             Ok(poll) => {
                 self.health.works("kernel");
                 self.take_losses(poll.losses);
+                self.scans = poll.scans;
                 self.take_failures(&poll.failures);
                 poll.passed.iter().for_each(|id| self.thresholds.stranger_passed(id));
                 for delta in poll.deltas {
                     self.take(delta, reading);
                 }
+                called = poll.called;
             }
             Err(error) => {
                 let text =
@@ -146,6 +149,8 @@ impl<K: Targets> Daemon<K> {
         }
         let due = self.thresholds.tick(reading.time);
         self.violated(due);
+        // After what was only noticed by now.
+        self.called(&called);
         is_read
     }
 
@@ -212,7 +217,7 @@ impl<K: Targets> Daemon<K> {
                 let before = self.losses.get(reason).copied().unwrap_or_default();
                 (reason.clone(), count.saturating_sub(before))
             })
-            // Of a stack the call is counted all the same.
+            // Of a stack the call is counted all the same, and a scan is about none that was made.
             .filter(|(reason, count)| *count > 0 && Losses::may_hide_calls(reason))
             .collect();
         self.losses = losses;
@@ -266,6 +271,7 @@ impl<K: Targets> Daemon<K> {
             violations_by_others: self.violations.by_strangers(),
             profiles: Arc::clone(&self.files),
             losses: self.losses.clone(),
+            scans: self.scans,
             programs: self.programs(),
             kernel_memory_bytes: self.kernel_memory,
             counted: self.counted,

@@ -21,7 +21,7 @@ use super::violations::Violations;
 use super::wake::Order;
 use super::writer::Writer;
 use crate::app::control::{self, Control, Opened, ReloadRequest};
-use crate::collect::{ProcFs, Runtimes, Watcher, this_host};
+use crate::collect::{Discovery, ProcFs, Runtimes, Scans, Watcher, this_host};
 use crate::export::http;
 use crate::export::view::{Durations, Reload, View};
 use crate::kernel::{self, Targets};
@@ -100,7 +100,7 @@ impl Drop for Listeners {
 impl Claimed {
     /// Begins to answer, and then to count: whoever asks in between is told that it is not ready.
     pub(super) fn begin<K: Targets>(
-        self,
+        mut self,
         counters: Counters<K>,
         around: Surroundings,
         orders: &mpsc::Sender<Order>,
@@ -114,15 +114,8 @@ impl Claimed {
         if let Some(reason) = around.blind {
             health.fails("privileges", reason, started, Weight::Fatal);
         }
-        let ledgers = self.stored.iter().map(|one| (one.baseline.workload.clone(), one.ledger.clone()));
-        let mut watcher = Watcher::new(
-            counters.kernel,
-            around.procfs,
-            around.runtimes,
-            self.config.discovery.clone(),
-            ledgers.collect(),
-            started,
-        )?;
+        let (discovery, places) = (self.config.discovery.clone(), (around.procfs, around.runtimes));
+        let mut watcher = go_on(counters.kernel, places, discovery, &mut self.stored, started)?;
         watcher.alert_on(&self.thresholds.alert_calls())?;
         let mut disk = Disk { store: self.store, profiles: Profiles::default() };
         let remembering =
@@ -143,6 +136,7 @@ impl Claimed {
             manager: Manager::default(),
             last_failure: None,
             losses: BTreeMap::new(),
+            scans: Scans::default(),
             counted: 0,
             polls: Durations::default(),
             state_write_errors,
@@ -159,6 +153,22 @@ impl Claimed {
         };
         Ok((daemon, listeners))
     }
+}
+
+/// Watches from here on, and goes on from what is stored.
+fn go_on<K: Targets>(
+    kernel: K,
+    (procfs, runtimes): (ProcFs, Runtimes),
+    discovery: Discovery,
+    stored: &mut [Stored],
+    started: Timestamp,
+) -> Result<Watcher<K>, Error> {
+    let ledgers = stored.iter().map(|one| (one.baseline.workload.clone(), one.ledger.clone()));
+    let mut watcher = Watcher::new(kernel, procfs, runtimes, discovery, ledgers.collect(), started)?;
+    for one in stored {
+        watcher.remember(&mut one.baseline);
+    }
+    Ok(watcher)
 }
 
 /// Going on with what was stored.

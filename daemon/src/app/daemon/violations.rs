@@ -5,10 +5,10 @@ use std::mem;
 use std::sync::Arc;
 
 use super::service::Daemon;
-use crate::collect::Alert;
+use crate::collect::{Alert, Called};
 use crate::kernel::Targets;
 use crate::learn::rules::Violation;
-use crate::model::{SyscallNr, WorkloadId};
+use crate::model::{Callers, SyscallNr, WorkloadId};
 use crate::syscalls::display_name;
 
 /// The latest violations that are shown.
@@ -42,6 +42,19 @@ impl Violations {
         let (its, others): (Vec<_>, Vec<_>) = all.partition(|violation| violation.workload == *workload);
         self.waiting = others.into();
         its
+    }
+
+    /// Takes in who made a call; gives the violations of which it was not known, or not that of the very call.
+    fn made_by(&mut self, called: &Called) -> Vec<Violation> {
+        let Called { workload, nr, caller } = called;
+        let is_told =
+            |one: &Violation| one.syscall == *nr && one.workload == *workload && one.learns_from(caller);
+        if !self.latest.iter().any(is_told) {
+            return Vec::new();
+        }
+        let callers = Callers::from(caller.clone());
+        let told = Arc::make_mut(&mut self.latest).iter_mut().filter(|one| is_told(one));
+        told.filter_map(|one| one.made_by(&callers).then(|| one.clone())).collect()
     }
 
     /// As they are shown.
@@ -79,13 +92,32 @@ impl<K: Targets> Daemon<K> {
 
     /// Tells violations, and notes them with their workloads. A program that is none makes no series, and no file.
     pub(super) fn violated(&mut self, violations: Vec<Violation>) {
-        for violation in violations {
+        for mut violation in violations {
+            if let Some(known) = self.workloads.get(&violation.workload) {
+                violation.made_by(&known.callers(violation.syscall));
+            }
             self.tell(&violation);
             let is_by_stranger = self.thresholds.is_stranger(&violation.workload);
             if !is_by_stranger && let Some(known) = self.known(&violation.workload, violation.time) {
                 known.violated(&violation);
             }
             self.violations.push(violation, is_by_stranger);
+        }
+    }
+
+    /// Takes in who made calls, and tells it of those that broke a rule.
+    pub(super) fn called(&mut self, called: &[Called]) {
+        for violation in called.iter().flat_map(|one| self.violations.made_by(one)) {
+            tracing::warn!(
+                workload = %violation.workload,
+                rule = violation.rule,
+                syscall = display_name(self.host.arch, violation.syscall),
+                by = violation.by(),
+                this_call = violation.is_of_this_call(),
+                goroutine = violation.caller.as_ref().and_then(|caller| caller.goroutine),
+                time = %violation.time,
+                "who broke the rule"
+            );
         }
     }
 
@@ -98,6 +130,9 @@ impl<K: Targets> Daemon<K> {
             over = violation.over,
             per = %humantime::format_duration(violation.per),
             then = %violation.then,
+            by = violation.by(),
+            this_call = violation.caller.as_ref().map(|_| violation.is_of_this_call()),
+            goroutine = violation.caller.as_ref().and_then(|caller| caller.goroutine),
             time = %violation.time,
             "rule broken"
         );

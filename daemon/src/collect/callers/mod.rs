@@ -10,7 +10,8 @@ use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::time::{Duration, Instant};
 
-use self::naming::{Asked, Job, Naming};
+use self::naming::{Job, Naming};
+use super::background::Asked;
 use super::procfs::{ProcFs, open_regular};
 use super::recorder::{Recorder, TreeId};
 use crate::golang;
@@ -40,6 +41,14 @@ struct Waiting {
     sightings: Vec<Sighting>,
 }
 
+/// A call of which it is known who made it.
+#[derive(Debug)]
+pub(super) struct Called {
+    pub(super) tree: TreeId,
+    pub(super) nr: SyscallNr,
+    pub(super) caller: Caller,
+}
+
 /// A call that was seen with its stack.
 #[derive(Debug)]
 struct Sighting {
@@ -65,7 +74,8 @@ impl Callers {
         procfs: &ProcFs,
         recorder: &Recorder,
     ) {
-        let Happening::Stack { time, tgid, slot, nr, goroutine, start_code, frames, top, .. } = happening
+        let Happening::Stack { time, tgid, slot, nr, goroutine, start_code, from_c, frames, top, .. } =
+            happening
         else {
             return;
         };
@@ -92,25 +102,27 @@ impl Callers {
                 place.insert(Waiting { file, id: history.build.id.clone(), sightings: Vec::new() })
             }
         };
-        let stack = Stack { addresses: frames, top: top.to_vec(), start_code };
+        let stack = Stack { addresses: frames, top: top.to_vec(), start_code, from_c };
         waiting.sightings.push(Sighting { tree: history.tree, slot, nr, time, goroutine, stack });
     }
 
-    /// Asks about what waits, and tells the recorder what was found out since.
-    pub(super) fn poll(&mut self, recorder: &mut Recorder) {
+    /// Asks about what waits, and tells the recorder, and who asks, what was found out since.
+    pub(super) fn poll(&mut self, recorder: &mut Recorder) -> Vec<Called> {
         self.ask();
+        let mut told = Vec::new();
         while let Some(found) = self.naming.found() {
-            self.tell(found, recorder);
+            self.tell(found, recorder, &mut told);
         }
+        told
     }
 
     /// As [`Self::poll`], and waits for all answers, but not for ever. What is not known by then is lost.
     pub(super) fn finish(&mut self, recorder: &mut Recorder, patience: Duration) {
         let until = Instant::now() + patience;
-        self.poll(recorder);
+        let mut told = self.poll(recorder);
         while let Some(found) = self.naming.found_until(until) {
-            self.tell(found, recorder);
-            self.poll(recorder);
+            self.tell(found, recorder, &mut told);
+            told = self.poll(recorder);
         }
         let waiting = self.waiting.values().map(|waiting| waiting.sightings.len() as u64).sum::<u64>();
         self.lost += waiting + self.naming.under_way();
@@ -121,7 +133,8 @@ impl Callers {
         self.lost
     }
 
-    fn ask(&mut self) {
+    /// Asks about what waits.
+    pub(super) fn ask(&mut self) {
         while let Some((key, mut waiting)) = self.waiting.pop_first() {
             let rest = waiting.sightings.split_off(waiting.sightings.len().min(MOST_STACKS));
             let (file, id) = (waiting.file.try_clone(), waiting.id.clone());
@@ -144,12 +157,14 @@ impl Callers {
     }
 
     /// Another tree may have the slot by now.
-    fn tell(&mut self, found: naming::Found, recorder: &mut Recorder) {
+    fn tell(&mut self, found: naming::Found, recorder: &mut Recorder, told: &mut Vec<Called>) {
         self.lost += found.lost;
         for (Sighting { tree, slot, nr, time, goroutine, .. }, frames) in found.named {
             if recorder.tree_of(slot) == Some(tree) && !frames.is_empty() {
                 let goroutine = goroutine.filter(|_| !golang::is_scheduler(&frames));
-                recorder.called(slot, nr, Caller { frames, goroutine, time });
+                let caller = Caller { frames, goroutine, time };
+                recorder.called(slot, nr, caller.clone());
+                told.push(Called { tree, nr, caller });
             }
         }
     }

@@ -1,23 +1,19 @@
 //! The thread that has stacks named.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::mem;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::Sighting;
+use crate::collect::background::{Asked, Background, Work};
+use crate::collect::texts::Texts;
 use crate::inspect::{Inspector, Named};
 use crate::model::Frame;
 
 /// Jobs that wait for the thread: each holds a file open.
 const MOST_JOBS: usize = 32;
-/// After so long without a job the worker ends, and its memory with it.
-const REST: Duration = Duration::from_secs(10);
-/// Texts that are shared, before those that nobody else has are let go.
-const MOST_TEXTS: usize = 16_384;
 
 /// Stacks of one file.
 #[derive(Debug)]
@@ -35,55 +31,32 @@ pub(super) struct Found {
     pub(super) lost: u64,
 }
 
-/// The other end of the thread. It ends with this.
+/// Asks the thread, and knows what it was asked.
 #[derive(Debug)]
 pub(super) struct Naming {
-    jobs: SyncSender<Job>,
-    found: Receiver<Found>,
+    thread: Background<Thread>,
     under_way: VecDeque<u64>,
-}
-
-/// What became of a job.
-#[derive(Debug)]
-pub(super) enum Asked {
-    /// It will be answered.
-    Taken,
-    /// There are too many.
-    Full(Job),
-    /// Nobody is there.
-    Gone,
 }
 
 impl Naming {
     pub(super) fn new(inspector: Inspector) -> Self {
-        let (jobs, work) = sync_channel(MOST_JOBS);
-        let (results, found) = channel();
-        let started = thread::Builder::new().name("callers".into()).spawn(move || {
-            Thread { inspector, texts: Texts::default() }.run(&work, &results);
-        });
-        // Without it nothing is named, and everything is counted.
-        if let Err(error) = started {
-            tracing::warn!(%error, "nobody is there to say who makes calls");
-        }
-        Self { jobs, found, under_way: VecDeque::new() }
+        let thread = Thread { inspector, texts: Texts::default() };
+        Self { thread: Background::start("callers", MOST_JOBS, thread), under_way: VecDeque::new() }
     }
 
     /// Hands over a job.
-    pub(super) fn ask(&mut self, job: Job) -> Asked {
+    pub(super) fn ask(&mut self, job: Job) -> Asked<Job> {
         let count = job.sightings.len() as u64;
-        match self.jobs.try_send(job) {
-            Ok(()) => {
-                self.under_way.push_back(count);
-                Asked::Taken
-            }
-            Err(TrySendError::Full(job)) => Asked::Full(job),
-            Err(TrySendError::Disconnected(_)) => Asked::Gone,
+        let asked = self.thread.ask(job);
+        if matches!(asked, Asked::Taken) {
+            self.under_way.push_back(count);
         }
+        asked
     }
 
     /// What was found out, if anything is there.
     pub(super) fn found(&mut self) -> Option<Found> {
-        let found = self.found.try_recv().ok()?;
+        let found = self.thread.found()?;
         self.under_way.pop_front();
         Some(found)
     }
@@ -93,7 +66,7 @@ impl Naming {
         if self.under_way.is_empty() {
             return None;
         }
-        let found = self.found.recv_timeout(until.saturating_duration_since(Instant::now())).ok()?;
+        let found = self.thread.found_until(until)?;
         self.under_way.pop_front();
         Some(found)
     }
@@ -104,28 +77,27 @@ impl Naming {
     }
 }
 
+#[derive(Debug)]
 struct Thread {
     inspector: Inspector,
     texts: Texts,
 }
 
-impl Thread {
-    fn run(mut self, work: &Receiver<Job>, results: &Sender<Found>) {
-        loop {
-            let job = match work.recv_timeout(REST) {
-                Ok(job) => job,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.inspector.rest();
-                    continue;
-                }
-                Err(RecvTimeoutError::Disconnected) => return,
-            };
-            if results.send(self.name(job)).is_err() {
-                return;
-            }
-        }
+impl Work for Thread {
+    type Job = Job;
+    type Found = Found;
+
+    fn work(&mut self, job: Job) -> Found {
+        self.name(job)
     }
 
+    /// The worker's memory goes with it.
+    fn rest(&mut self) {
+        self.inspector.rest();
+    }
+}
+
+impl Thread {
     fn name(&mut self, Job { file, id, mut sightings }: Job) -> Found {
         let stacks = sightings.iter_mut().map(|sighting| mem::take(&mut sighting.stack)).collect();
         let lost = sightings.len() as u64;
@@ -138,38 +110,18 @@ impl Thread {
                 return Found { named: Vec::new(), lost };
             }
         };
-        let shared = stacks.into_iter().map(|frames| self.texts.share(frames));
+        let shared = stacks.into_iter().map(|frames| self.share(frames));
         let named = sightings.into_iter().zip(shared).collect();
         self.texts.tidy();
         Found { named, lost: 0 }
     }
-}
-
-/// Texts of frames, each once for all programs.
-#[derive(Debug, Default)]
-struct Texts(BTreeSet<Arc<str>>);
-
-impl Texts {
+    /// Frames whose texts are there once for all programs.
     fn share(&mut self, frames: Vec<Frame>) -> Arc<[Frame]> {
         let shared = |frame: Frame| Frame {
-            function: self.text(frame.function),
-            file: self.text(frame.file),
+            function: self.texts.share(&frame.function),
+            file: self.texts.share(&frame.file),
             ..frame
         };
         frames.into_iter().map(shared).collect()
-    }
-
-    fn text(&mut self, text: Arc<str>) -> Arc<str> {
-        if let Some(known) = self.0.get(&text) {
-            return Arc::clone(known);
-        }
-        self.0.insert(Arc::clone(&text));
-        text
-    }
-
-    fn tidy(&mut self) {
-        if self.0.len() > MOST_TEXTS {
-            self.0.retain(|text| Arc::strong_count(text) > 1);
-        }
     }
 }

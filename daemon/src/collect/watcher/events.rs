@@ -32,9 +32,13 @@ impl End {
 }
 
 impl<K: Targets> Watcher<K> {
-    /// Takes in the events that are there, but for so many that somebody else has to have a turn.
+    /// Takes in the events that are there, but for so many that somebody else has to have a turn. Who made a call that
+    /// is watched for is asked at once, so that the next poll may tell.
     pub fn take_events(&mut self) -> Events {
         let all_taken = self.drain();
+        if !self.alerts.is_empty() {
+            self.callers.ask();
+        }
         Events { all_taken, alerts: mem::take(&mut self.alerts) }
     }
 

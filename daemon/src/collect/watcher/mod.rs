@@ -10,6 +10,7 @@ mod explain;
 mod ledger;
 mod pick_up;
 mod poll;
+mod reach;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -29,10 +30,11 @@ use super::executables::Executables;
 use super::groups::Groups;
 use super::newcomers::Newcomers;
 use super::procfs::ProcFs;
+use super::reach::{Reaches, Scans};
 use super::recorder::{Recorder, TreeId};
 use super::runtimes::Runtimes;
 use crate::kernel::{Slot, Targets, UsedSlot};
-use crate::model::{Delta, Ledger, Role, SyscallNr, Target, Timestamp, WorkloadId};
+use crate::model::{Caller, Delta, Ledger, Role, SyscallNr, Target, Timestamp, WorkloadId};
 
 #[cfg(test)]
 pub(super) use ledger::no_account;
@@ -50,6 +52,7 @@ pub struct Watcher<K> {
     executables: Executables,
     groups: Groups,
     callers: Callers,
+    reaches: Reaches,
     trees: BTreeMap<TreeId, Watched>,
     /// Slots of processes that are not meant: given back at the next poll.
     rejected: BTreeSet<Slot>,
@@ -83,6 +86,17 @@ pub struct Alert {
     pub arguments: [u64; 6],
 }
 
+/// A call of which it is known by now who made it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Called {
+    /// By whose target.
+    pub workload: WorkloadId,
+    /// Which call.
+    pub nr: SyscallNr,
+    /// Who made it, and when.
+    pub caller: Caller,
+}
+
 /// What came of the events that waited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Events {
@@ -104,9 +118,14 @@ pub struct Poll {
     pub failures: Vec<String>,
     /// Programs that ended too early, or in too temporary a place, to make a workload: since this watcher was made.
     pub passed_over: u64,
+    /// What became of scans of binaries, since this watcher was made.
+    pub scans: Scans,
     /// Ids that alerts named before they were workloads, whose programs are over or have become others: what was
     /// told of them will not be counted any more.
     pub passed: BTreeSet<WorkloadId>,
+    /// Who made calls, as far as that was found out since the poll before: it takes a thread a while. Deltas have the
+    /// same of workloads, without those that a role is known to have already.
+    pub called: Vec<Called>,
 }
 
 impl<K: Targets> Watcher<K> {
@@ -122,6 +141,7 @@ impl<K: Targets> Watcher<K> {
     ) -> Result<Self, Error> {
         let own_process = procfs.own_process();
         let callers = Callers::new(procfs.another_inspector());
+        let reaches = Reaches::new(procfs.idle_inspector());
         let mut watcher = Self {
             kernel,
             procfs,
@@ -131,6 +151,7 @@ impl<K: Targets> Watcher<K> {
             executables: Executables::default(),
             groups: Groups::seldom(),
             callers,
+            reaches,
             trees: BTreeMap::new(),
             rejected: BTreeSet::new(),
             suspects: BTreeSet::new(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 
 use super::tree::{Closing, Told, Watched};
-use super::{Poll, Watcher};
+use super::{Called, Poll, Watcher};
 use crate::collect::discovery::{Wanted, is_temporary};
 use crate::collect::error::Error;
 use crate::collect::learned::{self, Learned};
@@ -37,9 +37,10 @@ impl<K: Targets> Watcher<K> {
             self.trouble.failed("unsampled", &error.into());
         }
         self.recorder.describe_go(&mut self.kernel);
-        self.callers.poll(&mut self.recorder);
+        let called = self.who_called();
         self.trouble.note_unnamed(self.callers.lost());
         self.promote(now);
+        self.find_reach(now);
         let mut deltas = Deltas::default();
         let news = self.harvest(Learned::new(), &mut deltas, |told| &mut told.counts);
         self.make_room();
@@ -56,8 +57,20 @@ impl<K: Targets> Watcher<K> {
             losses: self.trouble.losses(),
             failures: self.trouble.take_failures(),
             passed_over: self.trouble.passed_over,
+            scans: self.reaches.scans(),
             passed: mem::take(&mut self.passed),
+            called,
         })
+    }
+
+    /// What was found out of who made calls.
+    fn who_called(&mut self) -> Vec<Called> {
+        let called = self.callers.poll(&mut self.recorder).into_iter();
+        let of_tree = called.filter_map(|one| {
+            let workload = self.trees.get(&one.tree)?.home.workload.clone();
+            Some(Called { workload, nr: one.nr, caller: one.caller })
+        });
+        of_tree.collect()
     }
 
     /// The argument values that were learned since they were last asked for.

@@ -45,6 +45,13 @@ impl Trouble {
         }
     }
 
+    /// Takes in how many scans failed so far.
+    pub(super) fn note_unscanned(&mut self, scans: u64) {
+        if scans > 0 {
+            self.own.insert("scans_failed", scans);
+        }
+    }
+
     /// Takes in what the kernel side lost so far; says whether it lost events since the last time.
     pub(super) fn note_kernel(&mut self, losses: BTreeMap<&'static str, u64>) -> bool {
         let before = mem::replace(&mut self.kernel, losses);
@@ -52,7 +59,7 @@ impl Trouble {
     }
 
     /// Everything that was lost so far and may be a part of a start. Too many argument values are none, nor are
-    /// stacks.
+    /// stacks and scans.
     pub(super) fn total(&self) -> u64 {
         let counted = |reason: &str| reason != "arguments_full" && Losses::may_hide_calls(reason);
         let kernel = self.kernel.iter().filter(|(reason, _)| counted(reason));

@@ -12,7 +12,7 @@ const TOO_MANY_WORKLOADS: &str = "too many workloads";
 
 /// Everything that the view says of the daemon.
 pub(super) fn families(view: &View) -> Vec<Family> {
-    let mut families = vec![losses(view), problems(view)];
+    let mut families = vec![losses(view), scans(view), problems(view)];
     families.extend(programs(&view.programs));
     families.extend(loop_and_state(view));
     families.push(Family {
@@ -44,6 +44,15 @@ fn losses(view: &View) -> Family {
         unit: None,
         help: "What could not be counted.",
         samples: counters("reason", losses),
+    }
+}
+
+fn scans(view: &View) -> Family {
+    Family {
+        name: "seccinch_scans",
+        unit: None,
+        help: "Scans of binaries for what they could ever call.",
+        samples: counters("result", [("done", view.scans.done), ("failed", view.scans.failed)]),
     }
 }
 

@@ -1,5 +1,6 @@
 //! The daemon with a kernel side that does what a test says.
 
+mod culprits;
 mod slow_disk;
 
 use std::cell::Cell;
@@ -303,13 +304,13 @@ async fn state_of_a_newer_version() {
     running.daemon.finish().await;
     drop(running);
     let path = host.world.path("state/workloads").join(host.id.escape()).join("baseline.json");
-    let newer = fs::read_to_string(&path).unwrap().replacen("\"version\":2", "\"version\":3", 1);
+    let newer = fs::read_to_string(&path).unwrap().replacen("\"version\":3", "\"version\":4", 1);
     fs::write(&path, &newer).unwrap();
     let mut running = host.start("one", None);
     let problem = running.daemon.views.borrow().health.problems[0].clone();
     let text = format!(
         "{} is left as it is, and nothing is stored for {} until it is moved away or can be read: written by a newer \
-         seccinch: it is version 3 of `seccinch.baseline`, this one reads up to 2; upgrade seccinch to read it",
+         seccinch: it is version 4 of `seccinch.baseline`, this one reads up to 3; upgrade seccinch to read it",
         path.display(),
         host.id
     );

@@ -60,6 +60,7 @@ impl World {
         fs::write(folder.join("cmdline"), format!("{program}\0")).unwrap();
         fs::write(folder.join(format!("task/{pid}/syscall")), "running\n").unwrap();
         symlink(program, folder.join("exe")).unwrap();
+        symlink("/", folder.join("root")).unwrap();
     }
 
     /// It is blocked inside a call.

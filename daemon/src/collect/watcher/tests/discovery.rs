@@ -14,7 +14,8 @@ fn verdict(script: &Script, program: &str) -> Option<Verdict> {
 /// Where the programs of these tests keep their goroutines.
 fn layout() -> GoLayout {
     let toolchain = "go1.27.3".to_owned();
-    GoLayout::of(&GoBuild { toolchain, path: None, module: None, cgo: None }).unwrap()
+    GoLayout::of(&GoBuild { toolchain, path: None, module: None, cgo: None, goroutine_below: Some(8) })
+        .unwrap()
 }
 
 /// Check that Go programs are found as they start, and the kernel told of both kinds of files.

@@ -5,6 +5,7 @@ mod discovery;
 mod events;
 mod ledgers;
 mod races;
+mod reach;
 mod replicas;
 
 use std::time::Duration;
