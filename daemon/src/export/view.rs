@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::collect::Scans;
 use crate::kernel::ProgramRuns;
 use crate::learn::rules::Violation;
 use crate::model::{Host, Place, RoleObservations, Starts, SyscallNr, Target, Timestamp, WorkloadId};
-use crate::policy::{Condition, DefaultAction, Errno, Profile, Verdict};
+use crate::policy::{Condition, DefaultAction, Errno, Profile, Tier, Verdict};
+use crate::syscalls;
 
 /// Everything that is shown, at one time.
 #[derive(Debug, Clone)]
@@ -34,6 +36,8 @@ pub struct View {
     pub profiles: Arc<BTreeMap<String, PathBuf>>,
     /// What could not be counted, by reason.
     pub losses: BTreeMap<String, u64>,
+    /// What became of scans of binaries.
+    pub scans: Scans,
     /// The kernel side, as of a few seconds ago at the most.
     pub programs: Arc<[ProgramRuns]>,
     /// Bytes that the kernel holds for it.
@@ -62,6 +66,7 @@ impl View {
             violations_by_others: Arc::default(),
             profiles: Arc::default(),
             losses: BTreeMap::new(),
+            scans: Scans::default(),
             programs: Arc::default(),
             kernel_memory_bytes: 0,
             counted: 0,
@@ -141,6 +146,19 @@ pub struct GenerationView {
     pub added: Vec<String>,
     /// Names that the generation before allowed.
     pub removed: Vec<String>,
+    /// How each call of the architecture is known, as of when the profile was last made: what scans found may come
+    /// after what runtimes read was written.
+    pub tiers: BTreeMap<Tier, Vec<SyscallNr>>,
+}
+
+/// Every call of a profile's architecture, by tier.
+pub fn tiers(profile: &Profile) -> BTreeMap<Tier, Vec<SyscallNr>> {
+    let mut tiers = BTreeMap::<Tier, Vec<SyscallNr>>::new();
+    for (nr, _) in syscalls::all(profile.arch()) {
+        tiers.entry(profile.tier(nr)).or_default().push(nr);
+    }
+    tiers.values_mut().for_each(Vec::shrink_to_fit);
+    tiers
 }
 
 /// What happens to a call that a profile names, without the conditions themselves.

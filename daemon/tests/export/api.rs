@@ -9,11 +9,11 @@ use seccinch::export::http::Limits;
 use seccinch::export::metrics::Budget;
 use seccinch::export::view::View;
 use seccinch::policy::{Profile, file};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::server::Server;
-use crate::views::{add, empty, id, nr, target, violation, workload, written};
+use crate::views::{add, caller, empty, id, nr, scan, target, violation, workload, written};
 
 const WEB: &str = "systemd:web.service";
 
@@ -28,6 +28,9 @@ fn view(folder: &TempDir) -> View {
     let mut view = empty();
     let mut web = workload(WEB, &[nr("read"), nr("socket")]);
     web.generation = Some(written(&mut view, &folder.path().join("0001"), &profile()).into());
+    let role = Arc::make_mut(&mut web.roles[0]);
+    role.reachable = Some(scan(&[nr("read")]).into());
+    role.syscalls.get_mut(&nr("socket")).expect("it was called").callers = caller().into();
     web.violations.insert(("no-ptrace".to_owned(), nr("ptrace")), 2);
     add(&mut view, web);
     add(&mut view, workload("k8s:shop/Deployment/web/app", &[nr("write")]));
@@ -80,6 +83,70 @@ fn documents_hold_the_view() {
         (&3.into(), &2.into(), &true.into())
     );
     assert_eq!(status["losses"]["ring full"], 4);
+}
+
+/// Check that each call says who makes it and how it is known, each role what its scan found, and that what no scan
+/// found is told of.
+#[test]
+fn callers_and_tiers_are_told() {
+    let (server, _folder) = server();
+    let web = server.get(&path(WEB)).json();
+    let (main, socket) = (&web["roles"][0], &web["roles"][0]["syscalls"]["socket"]);
+    let by = "example.com/web/store.(*Log).open (log.go:12)";
+    assert_eq!(socket["by"], by);
+    let made = &socket["callers"][0];
+    assert_eq!((&made["by"], &made["goroutine"]), (&by.into(), &18.into()));
+    assert_eq!(
+        (&made["package"], &made["file"]),
+        (&"example.com/web/store".into(), &"/build/store/log.go".into())
+    );
+    let places = main["frames"].as_array().expect("frames");
+    let positions = made["frames"].as_array().expect("positions").iter().filter_map(Value::as_u64);
+    let stack: Vec<_> = positions
+        .map(|position| &places[usize::try_from(position).expect("a position")])
+        .map(|frame| (frame["function"].as_str().expect("a name"), frame["inlined"] == true))
+        .collect();
+    let expected =
+        [("syscall.Syscall", true), ("example.com/web/store.(*Log).open", false), ("main.main", false)];
+    assert_eq!(stack, expected);
+    assert_eq!(main["syscalls"]["read"]["by"], Value::Null);
+    assert_eq!((&main["syscalls"]["read"]["reachable"], &socket["reachable"]), (&true.into(), &false.into()));
+    assert_eq!(main["reachable"], json!({ "syscalls": 1, "unresolved": 2, "gaps": ["libx.so: not found"] }));
+    let odd = json!([{
+        "syscall": "socket", "role": "main", "executable": "/usr/bin/web", "build_id": "abc", "calls": 1, "by": by,
+    }]);
+    assert_eq!(web["observed_unreachable"], odd);
+    assert_eq!((&web["tiers"]["read"], &web["tiers"]["mount"]), (&"observed".into(), &"unknown".into()));
+    let totals = web["tier_totals"].as_object().expect("totals").values();
+    let sum: u64 = totals.filter_map(Value::as_u64).sum();
+    assert_eq!(sum, web["tiers"].as_object().expect("tiers").len() as u64);
+    let broken = &server.get("/api/v1/violations").json()["violations"][0]["caller"];
+    assert_eq!((&broken["by"], &broken["this_call"]), (&by.into(), &true.into()));
+    assert_eq!(broken["frames"][2]["function"], "main.main");
+}
+
+/// Check that documents are as the description says: those with something in them, and those with nothing.
+#[test]
+fn documents_are_as_described() {
+    let (server, _folder) = server();
+    let described = server.get("/api/v1/openapi.json").json();
+    for (described_path, asked) in [
+        ("/api/v1/workloads/{id}", path(WEB)),
+        ("/api/v1/workloads/{id}", path("exe:/opt/ä b")),
+        ("/api/v1/violations", "/api/v1/violations".to_owned()),
+    ] {
+        let content = &described["paths"][described_path]["get"]["responses"]["200"]["content"];
+        let mut schema = content["application/json"]["schema"].clone();
+        schema["components"] = described["components"].clone();
+        let validator = jsonschema::validator_for(&schema).expect("a schema");
+        let document = server.get(&asked).json();
+        let errors: Vec<_> = validator.iter_errors(&document).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{asked}: {errors:?}");
+        let mut other = document.clone();
+        other.as_object_mut().expect("an object").remove("time");
+        other.as_object_mut().expect("an object").remove("roles");
+        assert!(!validator.is_valid(&other), "{asked}: nothing is asked for");
+    }
 }
 
 /// Check that a workload is found however much of its id is escaped, and that others are told apart.

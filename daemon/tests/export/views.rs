@@ -5,12 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use seccinch::export::view::{Durations, GenerationView, Health, RuleAction, View, WorkloadView};
+use seccinch::export::view::{Durations, GenerationView, Health, RuleAction, View, WorkloadView, tiers};
 use seccinch::kernel::ProgramRuns;
 use seccinch::learn::rules::{Then, Violation};
 use seccinch::model::{
-    Arch, Arguments, Build, Callers, Host, PhaseCounts, Place, Role, RoleObservations, Seen, Starts,
-    SyscallNr, Target, Timestamp, WorkloadId,
+    Arch, Arguments, Build, Caller, Callers, Frame, Host, PhaseCounts, Place, Reachable, Reached, Role,
+    RoleObservations, ScanLimits, Seen, Starts, SyscallNr, Target, Timestamp, WorkloadId,
 };
 use seccinch::policy::{DefaultAction, Digest, EPERM, Profile, file};
 use seccinch::syscalls;
@@ -77,7 +77,10 @@ pub(crate) fn workload(name: &str, calls: &[SyscallNr]) -> WorkloadView {
         id: id(name),
         first: at(1),
         last: at(90),
-        roles: vec![RoleObservations { role: Role::Main, build, processes: 1, syscalls, foreign: 0 }.into()],
+        roles: vec![
+            RoleObservations { role: Role::Main, build, processes: 1, syscalls, foreign: 0, reachable: None }
+                .into(),
+        ],
         counts: calls.iter().map(|nr| (*nr, 1)).collect(),
         starts: Starts { whole: 1, partial: 0, shutdowns: 0 },
         gaps: 0,
@@ -112,6 +115,7 @@ pub(crate) fn generation(rules: BTreeMap<SyscallNr, RuleAction>) -> GenerationVi
         rules,
         added: vec!["read".to_owned()],
         removed: Vec::new(),
+        tiers: BTreeMap::new(),
     }
 }
 
@@ -131,6 +135,7 @@ pub(crate) fn written(view: &mut View, folder: &Path, profile: &Profile) -> Gene
         sha256,
         folder: folder.to_owned(),
         default: profile.default_action(),
+        tiers: tiers(profile),
         ..generation(RuleAction::of(profile))
     }
 }
@@ -153,6 +158,28 @@ pub(crate) fn many(workloads: usize, calls: usize) -> View {
     view
 }
 
+/// Who makes a call: a goroutine of a module's, by way of the standard library.
+pub(crate) fn caller() -> Caller {
+    let frame = |function: &str, file: &str, is_inlined| Frame {
+        function: function.into(),
+        file: file.into(),
+        line: 12,
+        is_inlined,
+    };
+    let frames = [
+        frame("syscall.Syscall", "/go/src/syscall/syscall_linux.go", true),
+        frame("example.com/web/store.(*Log).open", "/build/store/log.go", false),
+        frame("main.main", "/build/main.go", false),
+    ];
+    Caller { frames: frames.into(), goroutine: Some(18), time: at(70) }
+}
+
+/// A scan that found these calls, but for two places and a library.
+pub(crate) fn scan(calls: &[SyscallNr]) -> Reachable {
+    let limits = ScanLimits { unresolved: 2, gaps: ["libx.so: not found".to_owned()].into() };
+    Reachable { syscalls: calls.iter().map(|nr| (*nr, Reached::default())).collect(), limits }
+}
+
 /// A broken rule.
 pub(crate) fn violation(workload: &str) -> Violation {
     Violation {
@@ -164,5 +191,6 @@ pub(crate) fn violation(workload: &str) -> Violation {
         over: 0,
         per: Duration::from_mins(1),
         then: Then::Deny,
+        caller: Some(caller()),
     }
 }

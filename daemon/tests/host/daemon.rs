@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use crate::bpf_fs;
 use crate::support::process::{self, Process};
 use crate::support::{http, poll, seccinch};
 
@@ -44,7 +45,7 @@ impl Home {
         let folder = folder.join("seccinch");
         fs::create_dir(&folder)?;
         let name = folder.parent().and_then(Path::file_name).context("a folder has a name")?;
-        let pin = Path::new("/sys/fs/bpf").join(name);
+        let pin = bpf_fs::pin(name)?;
         let shown = folder.display();
         let config = format!(
             "state = \"{shown}/state\"\nflush_interval = \"1s\"\n{head}\n\
@@ -53,13 +54,17 @@ impl Home {
             pin.display()
         );
         fs::write(folder.join("seccinch.toml"), config)?;
-        mount_bpf()?;
         Ok(Self { folder, pin })
     }
 
     /// The configuration file.
     pub(crate) fn config(&self) -> PathBuf {
         self.folder.join("seccinch.toml")
+    }
+
+    /// Where it answers commands.
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.join("control.sock")
     }
 
     /// Where what was learned is kept.
@@ -93,7 +98,7 @@ impl Home {
     /// The document that a command prints about the daemon.
     pub(crate) fn ask(&self, words: &[&str]) -> Result<Value> {
         let mut command = Command::new(seccinch::program());
-        command.args(words).args(["--format", "json", "--socket"]).arg(self.folder.join("control.sock"));
+        command.args(words).args(["--format", "json", "--socket"]).arg(self.socket());
         Ok(serde_json::from_str(&process::output(&mut command, ANSWER)?)?)
     }
 }
@@ -128,15 +133,4 @@ impl Daemon<'_> {
         ensure!(code == 0, "the daemon ended with {code}:\n{}", self.home.log());
         Ok(())
     }
-}
-
-/// Pins need a file system of their own, which not every machine has mounted.
-fn mount_bpf() -> Result<()> {
-    use nix::mount::{MsFlags, mount};
-    let mounts = fs::read_to_string("/proc/self/mounts")?;
-    if mounts.lines().any(|line| line.split(' ').nth(2) == Some("bpf")) {
-        return Ok(());
-    }
-    mount(Some("bpf"), "/sys/fs/bpf", Some("bpf"), MsFlags::empty(), None::<&str>)
-        .context("mounting /sys/fs/bpf")
 }

@@ -2,6 +2,8 @@
 //! shipped. One test at a time, as each daemon sees everything that runs.
 
 mod bounds;
+#[path = "../real/support/bpf_fs.rs"]
+mod bpf_fs;
 #[path = "../host/daemon.rs"]
 mod daemon;
 mod kernel;

@@ -97,7 +97,7 @@ fn role(number: usize) -> RoleObservations {
     let syscalls: BTreeMap<_, _> =
         known.skip(number % 200).take(NAMES).map(|nr| (nr, seen.clone())).collect();
     let build = Build { path: format!("/usr/bin/service-{number}"), ..Build::default() };
-    RoleObservations { role: Role::Main, build, processes: 1, syscalls, foreign: 0 }
+    RoleObservations { role: Role::Main, build, processes: 1, syscalls, foreign: 0, reachable: None }
 }
 
 fn is_within_the_budget(metrics: &str) -> Result<()> {

@@ -120,6 +120,16 @@ pub struct WorkloadDocument {
     pub(super) rules: BTreeMap<String, ActionFile>,
     pub(super) added: Vec<String>,
     pub(super) removed: Vec<String>,
+    pub(super) tier_totals: BTreeMap<String, u64>,
+    pub(super) observed_unreachable: Vec<UnreachableFile>,
+}
+
+/// A call that was seen though the scan of the binary did not find it.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct UnreachableFile {
+    pub(super) syscall: String,
+    pub(super) executable: String,
+    pub(super) by: Option<String>,
 }
 
 /// What happens to a call that the profile names.
@@ -143,7 +153,16 @@ pub(super) struct RoleFile {
     pub(super) go: Option<String>,
     pub(super) processes: u64,
     pub(super) foreign: u64,
+    pub(super) reachable: Option<ScanFile>,
     pub(super) syscalls: BTreeMap<String, SeenFile>,
+}
+
+/// The scan of a binary.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct ScanFile {
+    pub(super) syscalls: u64,
+    pub(super) unresolved: u64,
+    pub(super) gaps: Vec<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -161,6 +180,7 @@ pub(super) struct SeenFile {
     pub(super) shutdown: u64,
     pub(super) in_flight: bool,
     pub(super) last: String,
+    pub(super) by: Option<String>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -186,6 +206,15 @@ pub(super) struct ViolationFile {
     pub(super) over: u64,
     pub(super) per_seconds: f64,
     pub(super) then: String,
+    pub(super) caller: Option<CulpritFile>,
+}
+
+/// Who broke a rule.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct CulpritFile {
+    pub(super) by: Option<String>,
+    pub(super) goroutine: Option<u64>,
+    pub(super) this_call: bool,
 }
 
 /// How a reload went.

@@ -15,10 +15,10 @@ use super::{
 use crate::export::view::{GenerationView, Health, Problem, Reload, RuleAction, View, WorkloadView};
 use crate::learn::rules::{Then, Violation};
 use crate::model::{
-    Arch, Build, Host, PhaseCounts, Place, Role, RoleObservations, Seen, Starts, SyscallNr, Target,
-    Timestamp, WorkloadId,
+    Arch, Build, Caller, Frame, Host, PhaseCounts, Place, Reachable, Reached, Role, RoleObservations,
+    ScanLimits, Seen, Starts, SyscallNr, Target, Timestamp, WorkloadId,
 };
-use crate::policy::{DefaultAction, EPERM};
+use crate::policy::{DefaultAction, EPERM, Tier};
 
 /// Long enough for an answer, short enough for a test of impatience.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -35,6 +35,23 @@ fn at(seconds: u64) -> Timestamp {
     Timestamp::from_unix_nanos(seconds * 1_000_000_000)
 }
 
+fn caller() -> Caller {
+    let frame = |function: &str, line| Frame {
+        function: function.into(),
+        file: "/build/store/log.go".into(),
+        line,
+        is_inlined: line == 7,
+    };
+    let frames = [frame("syscall.Read", 7), frame("example.com/app/store.(*Log\u{1b}).open", 71)];
+    Caller { frames: frames.into(), goroutine: Some(18), time: at(60) }
+}
+
+/// It found another call than the one that was seen.
+fn scan() -> Reachable {
+    let limits = ScanLimits { unresolved: 2, gaps: ["libx.so".to_owned()].into() };
+    Reachable { syscalls: [(SyscallNr::new(1).unwrap(), Reached::default())].into(), limits }
+}
+
 fn workload() -> WorkloadView {
     let id = WorkloadId::parse("exe:/srv/a\u{1b}[31mprogram-with-a-long-name").unwrap();
     let nr = SyscallNr::new(0).unwrap();
@@ -44,7 +61,7 @@ fn workload() -> WorkloadView {
         first: at(1),
         last: at(90),
         arguments: crate::model::Arguments::Unwatched,
-        callers: crate::model::Callers::default(),
+        callers: caller().into(),
     };
     let role = RoleObservations {
         role: Role::Main,
@@ -52,6 +69,7 @@ fn workload() -> WorkloadView {
         processes: 2,
         syscalls: [(nr, seen)].into(),
         foreign: 3,
+        reachable: Some(Arc::new(scan())),
     };
     let target = Target {
         process: 42,
@@ -82,6 +100,7 @@ fn workload() -> WorkloadView {
             rules: [(nr, RuleAction::Allow)].into(),
             added: vec!["read".into()],
             removed: vec![],
+            tiers: [(Tier::Observed, vec![nr]), (Tier::Unknown, vec![nr; 2])].into(),
         })),
     }
 }
@@ -99,6 +118,7 @@ fn view() -> View {
         over: 0,
         per: Duration::from_hours(1),
         then: Then::Report,
+        caller: Some(caller()),
     };
     let problem = Problem { part: "state".into(), text: "no room".into(), since: at(80), is_fatal: false };
     View {
@@ -135,13 +155,31 @@ fn questions_are_answered() {
     let answer = |request| ask(socket, &request).unwrap();
     let status = table::status(&answer(Request::Status).read().unwrap());
     let list = table::workloads(&answer(Request::Workloads).read().unwrap());
-    let one = table::workload(&answer(Request::Workload(id)).read().unwrap(), at(100));
-    let findings = table::violations(&answer(Request::Violations).read().unwrap());
+    let one = table::workload(&answer(Request::Workload(id)).read().unwrap(), at(100), 80);
+    let findings = table::violations(&answer(Request::Violations).read().unwrap(), 80);
     for (text, expected) in [
         (&status, &["ready, for 100s", "1 live target", "state (for 20s): no room", "4 (ring_full)"][..]),
         (&list, &["exe:/srv/a\u{fffd}[31mprogram", "2 programs beyond the limit"]),
         (&one, &["generation 3", "foreign", "found running", "image web:1", "2 processes", "added read"]),
-        (&findings, &["1 call of ptrace, over 0 in 60m: report"]),
+        (
+            &one,
+            &["\n  by example.com/app/store.(*Log\u{fffd}).open (log.go:71)\n", "1 observed, 2 unknown\n"],
+        ),
+        (
+            &one,
+            &[
+                "WARNING     read was called by example.com/app/store.(*Log",
+                "scanned: 1 syscall can be reached",
+            ],
+        ),
+        (
+            &findings,
+            &[
+                "1 call of ptrace, over 0 in 60m: report",
+                "by example.com/app/store.(*Log\u{fffd}).open (log.go:71),",
+                "on goroutine 18",
+            ],
+        ),
     ] {
         for expected in expected {
             assert!(text.contains(expected), "no {expected:?} in:\n{text}");
@@ -151,6 +189,17 @@ fn questions_are_answered() {
             assert!(!line.contains('\u{1b}'), "an escape for the terminal: {line}");
         }
     }
+}
+
+/// Check that a wide terminal has callers in a column of their own.
+#[test]
+fn a_wide_terminal_shows_callers_beside_calls() {
+    let running = start();
+    let answer = ask(&running.socket, &Request::Workload(workload().id)).unwrap();
+    let text = table::workload(&answer.read().unwrap(), at(100), 120);
+    let row = text.lines().find(|line| line.starts_with("read ")).unwrap();
+    assert!(row.ends_with("  store.(*Log\u{fffd}).open (log.go:71)"), "{text}");
+    assert!(text.lines().any(|line| line.ends_with("LAST  CALLER")), "{text}");
 }
 
 /// Check that unknown workloads and absent daemons are told apart, and that the socket goes with its server.

@@ -3,17 +3,16 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::app::columns::{WIDTH, caller_head, caller_row};
+use crate::golang;
 use crate::model::{Arguments, Build, GoBuild, Observations, Phase, Role, RoleObservations, Seen, SyscallNr};
 use crate::syscalls;
 
-/// Columns that fit 80 characters.
-const WIDTH: usize = 80;
-
-/// The observations as a table for people: a section a role, busiest call first.
-pub fn render(observations: &Observations) -> String {
+/// The observations as a table for people, of so many columns: a section a role, busiest call first.
+pub fn render(observations: &Observations, width: usize) -> String {
     let mut text = String::new();
     for role in &observations.roles {
-        section(&mut text, role, observations);
+        section(&mut text, role, observations, width);
     }
     for (reason, count) in observations.losses.0.iter().filter(|(_, count)| **count > 0) {
         line(&mut text, format_args!("lost: {count} ({reason})"));
@@ -26,7 +25,7 @@ fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
     let _ = writeln!(text, "{words}");
 }
 
-fn section(text: &mut String, role: &RoleObservations, observations: &Observations) {
+fn section(text: &mut String, role: &RoleObservations, observations: &Observations, width: usize) {
     line(text, format_args!("{}", heading(role)));
     for words in described(&role.build) {
         line(text, format_args!("{words}"));
@@ -42,17 +41,15 @@ fn section(text: &mut String, role: &RoleObservations, observations: &Observatio
             span.as_secs_f64()
         ),
     );
-    line(
-        text,
-        format_args!(
-            "{:<24}{:>11}{:>9}{:>9}{:>9}{:>9}{:>9}",
-            "SYSCALL", "CALLS", "STARTUP", "STEADY", "SHUTDOWN", "FIRST", "LAST"
-        ),
+    let head = format!(
+        "{:<24}{:>11}{:>9}{:>9}{:>9}{:>9}{:>9}",
+        "SYSCALL", "CALLS", "STARTUP", "STEADY", "SHUTDOWN", "FIRST", "LAST"
     );
+    line(text, format_args!("{}", caller_head(&head, width)));
     let mut rows: Vec<_> = role.syscalls.iter().collect();
     rows.sort_by_key(|(nr, seen)| (std::cmp::Reverse(seen.counts.total()), **nr));
     for (nr, seen) in rows {
-        row(text, *nr, seen, observations);
+        row(text, *nr, seen, observations, width);
     }
     if role.foreign > 0 {
         line(
@@ -92,7 +89,7 @@ fn go(go: &GoBuild) -> String {
     format!("{} {}{cgo}", go.toolchain, format!("{path} {version}").trim_end())
 }
 
-fn row(text: &mut String, nr: SyscallNr, seen: &Seen, observations: &Observations) {
+fn row(text: &mut String, nr: SyscallNr, seen: &Seen, observations: &Observations, width: usize) {
     let name = syscalls::display_name(observations.host.arch, nr);
     let since = |time: crate::model::Timestamp| short(observations.started.until(time));
     let [startup, steady, shutdown] = Phase::ALL.map(|phase| seen.counts.get(phase));
@@ -100,14 +97,13 @@ fn row(text: &mut String, nr: SyscallNr, seen: &Seen, observations: &Observation
         0 if seen.in_flight => "in flight".to_owned(),
         total => total.to_string(),
     };
-    line(
-        text,
-        format_args!(
-            "{name:<24}{calls:>11}{startup:>9}{steady:>9}{shutdown:>9}{:>9}{:>9}",
-            since(seen.first),
-            since(seen.last)
-        ),
+    let numbers = format!(
+        "{name:<24}{calls:>11}{startup:>9}{steady:>9}{shutdown:>9}{:>9}{:>9}",
+        since(seen.first),
+        since(seen.last)
     );
+    let by = golang::telling(&seen.callers).and_then(|caller| golang::one_line(&caller.frames));
+    line(text, format_args!("{}", caller_row(&numbers, by.as_deref(), width)));
     if let Some(values) = arguments(&name, &seen.arguments) {
         line(text, format_args!("  {values}"));
     }
@@ -145,7 +141,21 @@ fn arguments(name: &str, arguments: &Arguments) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Arch, Callers, Host, Losses, PhaseCounts, Timestamp};
+    use crate::model::{Arch, Caller, Callers, Frame, Host, Losses, PhaseCounts, Timestamp};
+
+    /// One with a name that is too long for a terminal.
+    fn caller() -> Caller {
+        let frame = |function: &str| Frame {
+            function: function.into(),
+            file: "/build/a/dial.go".into(),
+            line: 12,
+            is_inlined: false,
+        };
+        let outside =
+            "example.com/a-company/a-service/internal/network/client.(*Client).dialWithTimeout.func1";
+        let frames = [frame("net.(*sysDialer).dialTCP"), frame(outside)];
+        Caller { frames: frames.into(), goroutine: Some(1), time: Timestamp::default() }
+    }
 
     fn observations() -> Observations {
         let at = |seconds: u64| Timestamp::from_unix_nanos(seconds * 1_000_000_000);
@@ -161,7 +171,13 @@ mod tests {
         let combinations = (0..40).map(|n| (vec![n, n, n], 1)).collect();
         let calls = [
             (nr("read"), seen(PhaseCounts::new(1, 2, 3), Arguments::Unwatched)),
-            (nr("socket"), seen(PhaseCounts::new(40, 0, 0), Arguments::Values(combinations))),
+            (
+                nr("socket"),
+                Seen {
+                    callers: caller().into(),
+                    ..seen(PhaseCounts::new(40, 0, 0), Arguments::Values(combinations))
+                },
+            ),
         ];
         Observations {
             host: Host {
@@ -178,24 +194,35 @@ mod tests {
                 processes: 1,
                 syscalls: calls.into(),
                 foreign: 7,
+                reachable: None,
             }],
             losses: Losses([("ring_full".to_owned(), 9)].into()),
         }
     }
 
-    /// Check that the busiest call comes first, that foreign calls and losses are told, and that no line is
-    /// wider than a terminal.
+    /// Check that the busiest call comes first, that who makes it, foreign calls and losses are told, and that no line
+    /// is wider than a terminal, however wide that is.
     #[test]
     fn the_table_is_complete_and_fits() {
-        let table = render(&observations());
-        assert!(table.find("socket").unwrap() < table.find("read").unwrap(), "{table}");
-        for expected in
-            ["main: /usr/bin/app", "2 syscalls, 46 calls", "foreign", "lost: 9 (ring_full)", "more"]
-        {
-            assert!(table.contains(expected), "no {expected:?} in:\n{table}");
-        }
-        for line in table.lines() {
-            assert!(line.len() <= WIDTH, "{} characters: {line}", line.len());
+        for (width, caller) in [
+            (WIDTH, "\n  by client.(*Client).dialWithTimeout.func1 (dial.go:12)\n"),
+            (120, "10.00s  client.(*Client).dialWit… (dial.go:12)\n"),
+        ] {
+            let table = render(&observations(), width);
+            assert!(table.find("socket").unwrap() < table.find("read").unwrap(), "{table}");
+            for expected in [
+                "main: /usr/bin/app",
+                "2 syscalls, 46 calls",
+                "foreign",
+                "lost: 9 (ring_full)",
+                "more",
+                caller,
+            ] {
+                assert!(table.contains(expected), "no {expected:?} in:\n{table}");
+            }
+            for line in table.lines() {
+                assert!(line.chars().count() <= width, "{} characters: {line}", line.len());
+            }
         }
     }
 }

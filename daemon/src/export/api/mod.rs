@@ -3,8 +3,11 @@
 //! In: a path, and a [`View`]. Out: JSON with `format` and `version`, or a profile. Within a version, fields
 //! are only added. `openapi.json` describes it all.
 
+mod callers;
 mod profiles;
 mod query;
+mod reach;
+mod roles;
 mod status;
 mod violations;
 mod workload;
@@ -60,7 +63,7 @@ pub(super) fn answer<'a>(
     let parts: Vec<&str> = path.strip_prefix("/api/v1/").ok_or_else(unknown)?.split('/').collect();
     match parts[..] {
         ["workloads"] => Answer::json(&workloads::document(view)),
-        ["workloads", id] => Answer::json(&workload::document(find(view, id)?, view.host.arch)),
+        ["workloads", id] => Answer::large_json(&workload::document(find(view, id)?, view.host.arch)),
         ["workloads", id, "profile"] => profiles::convert(find(view, id)?, query),
         ["profiles", name] => profiles::by_hash(view, name, header(IF_NONE_MATCH)),
         ["violations"] => Answer::json(&violations::document(view)),

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Head;
+use super::callers::CulpritFile;
 use crate::export::view::View;
 use crate::syscalls::display_name;
 
@@ -25,6 +26,8 @@ struct ViolationFile {
     over: u64,
     per_seconds: f64,
     then: String,
+    /// Who made the call, once that is known.
+    caller: Option<CulpritFile>,
 }
 
 pub(super) fn document(view: &View) -> Document {
@@ -37,6 +40,7 @@ pub(super) fn document(view: &View) -> Document {
         over: violation.over,
         per_seconds: violation.per.as_secs_f64(),
         then: violation.then.to_string(),
+        caller: violation.caller.as_ref().map(|caller| CulpritFile::new(caller, violation.is_of_this_call())),
     });
     Document {
         head: Head::new("seccinch.violations"),

@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::Head;
+use super::reach::{self, TierTotals, UnreachableFile};
+use super::roles::RoleFile;
 use super::workloads::Summary;
 use crate::export::view::{GenerationView, RuleAction, WorkloadView};
-use crate::model::{Arch, Arguments, Phase, Place, Role, RoleObservations, Seen, SyscallNr, Target};
+use crate::model::{Arch, Place, SyscallNr, Target};
 use crate::syscalls::display_name;
 
 #[derive(Serialize)]
@@ -26,6 +28,11 @@ pub(super) struct Document {
     rules: BTreeMap<String, RuleFile>,
     added: Vec<String>,
     removed: Vec<String>,
+    /// How the newest generation's profile knows each call of the architecture.
+    tiers: BTreeMap<String, &'static str>,
+    tier_totals: TierTotals,
+    /// Calls that were seen though the scan of the binary did not find them.
+    observed_unreachable: Vec<UnreachableFile>,
 }
 
 #[derive(Serialize)]
@@ -44,52 +51,6 @@ struct TargetFile {
     /// Whether it is counted from its first call.
     whole: bool,
     place: PlaceFile,
-}
-
-#[derive(Serialize)]
-struct RoleFile {
-    role: RoleName,
-    executable: String,
-    build_id: Option<String>,
-    go: Option<String>,
-    processes: u64,
-    foreign: u64,
-    syscalls: BTreeMap<String, SeenFile>,
-}
-
-/// `"main"`, `{"child": "sh"}`, `{"entered": "bash"}`, as in observation files.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum RoleName {
-    Main,
-    Child(String),
-    Entered(String),
-}
-
-#[derive(Serialize)]
-struct SeenFile {
-    startup: u64,
-    steady: u64,
-    shutdown: u64,
-    in_flight: bool,
-    first: String,
-    last: String,
-    arguments: ArgumentsFile,
-}
-
-/// `"unwatched"`, `"any"`, or every combination that was seen with how often.
-#[derive(Serialize)]
-#[serde(rename_all = "snake_case")]
-enum ArgumentsFile {
-    Unwatched,
-    Any,
-    Values(Vec<ValuesFile>),
-}
-
-#[derive(Serialize)]
-struct ValuesFile {
-    values: Vec<u64>,
-    count: u64,
 }
 
 #[derive(Serialize)]
@@ -125,28 +86,14 @@ pub(super) fn document(workload: &WorkloadView, arch: Arch) -> Document {
         place: (&workload.place).into(),
         live: workload.targets.iter().map(TargetFile::from).collect(),
         counts: workload.counts.iter().map(|(nr, count)| (name(nr), *count)).collect(),
-        roles: workload.roles.iter().map(|role| role_file(role, arch)).collect(),
+        roles: workload.roles.iter().map(|role| RoleFile::new(role, arch)).collect(),
         violated: violated.collect(),
         rules: rules.map(|(nr, action)| (name(nr), action.into())).collect(),
         added: names(|generation| &generation.added),
         removed: names(|generation| &generation.removed),
-    }
-}
-
-fn role_file(role: &RoleObservations, arch: Arch) -> RoleFile {
-    let syscalls = role.syscalls.iter().map(|(nr, seen)| (display_name(arch, *nr), SeenFile::from(seen)));
-    RoleFile {
-        role: match &role.role {
-            Role::Main => RoleName::Main,
-            Role::Child(name) => RoleName::Child(name.clone()),
-            Role::Entered(name) => RoleName::Entered(name.clone()),
-        },
-        executable: role.build.path.clone(),
-        build_id: role.build.id.clone(),
-        go: role.build.go.as_ref().map(|go| go.toolchain.clone()),
-        processes: role.processes,
-        foreign: role.foreign,
-        syscalls: syscalls.collect(),
+        tiers: reach::tiers(generation, arch),
+        tier_totals: reach::totals(generation),
+        observed_unreachable: reach::unreachable(&workload.roles, arch),
     }
 }
 
@@ -166,32 +113,6 @@ impl From<&Target> for TargetFile {
             whole: target.is_whole,
             place: (&target.place).into(),
         }
-    }
-}
-
-impl From<&Seen> for SeenFile {
-    fn from(seen: &Seen) -> Self {
-        Self {
-            startup: seen.counts.get(Phase::Startup),
-            steady: seen.counts.get(Phase::Steady),
-            shutdown: seen.counts.get(Phase::Shutdown),
-            in_flight: seen.in_flight,
-            first: seen.first.to_string(),
-            last: seen.last.to_string(),
-            arguments: (&seen.arguments).into(),
-        }
-    }
-}
-
-impl From<&Arguments> for ArgumentsFile {
-    fn from(arguments: &Arguments) -> Self {
-        let values = match arguments {
-            Arguments::Unwatched => return Self::Unwatched,
-            Arguments::Any => return Self::Any,
-            Arguments::Values(values) => values,
-        };
-        let file = |(values, count): (&Vec<u64>, &u64)| ValuesFile { values: values.clone(), count: *count };
-        Self::Values(values.iter().map(file).collect())
     }
 }
 

@@ -42,6 +42,10 @@ impl Problem {
         Self { status, detail: detail.into() }
     }
 
+    fn unwritten(error: &crate::files::WriteError) -> Self {
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the document can't be written: {error}"))
+    }
+
     /// As an answer to the request for a path.
     pub(crate) fn answer(&self, path: &str) -> Answer {
         let document = ProblemDocument {
@@ -69,10 +73,15 @@ impl Answer {
 
     /// A JSON document.
     pub(crate) fn json(document: &impl Serialize) -> Result<Self, Problem> {
-        let bytes = crate::files::to_json(document).map_err(|error| {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, format!("the document can't be written: {error}"))
-        })?;
-        Ok(Self::new(JSON, bytes))
+        Ok(Self::new(JSON, crate::files::to_json(document).map_err(|error| Problem::unwritten(&error))?))
+    }
+
+    /// A large JSON document, on one line: slow clients make it be held.
+    pub(crate) fn large_json(document: &impl Serialize) -> Result<Self, Problem> {
+        Ok(Self::new(
+            JSON,
+            crate::files::to_compact_json(document).map_err(|error| Problem::unwritten(&error))?,
+        ))
     }
 
     /// A JSON document that is written already.

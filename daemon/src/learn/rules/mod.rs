@@ -11,6 +11,7 @@ mod groups;
 #[cfg(test)]
 mod tests;
 mod thresholds;
+mod violation;
 mod window;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,7 +22,8 @@ pub use builtin::{builtin, with_builtin};
 pub use error::RuleError;
 pub use file::{ArgumentTestFile, Bits, RuleFile, ThenFile};
 pub use groups::{Group, Groups};
-pub use thresholds::{Thresholds, Violation};
+pub use thresholds::Thresholds;
+pub use violation::Violation;
 
 use crate::model::{Arch, Arguments, Baseline, Pattern, SyscallNr, WorkloadId};
 use crate::syscalls;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::window::{Calls, Window};
-use super::{Rule, Then};
+use super::{Rule, Violation};
 use crate::model::{Arch, Delta, SyscallNr, Timestamp, WorkloadId};
 
 /// Rules, and what each has counted of each workload. Memory is taken by rules and workloads
@@ -22,27 +22,6 @@ pub struct Thresholds {
 /// Strangers whose windows are kept. There may be one for every program that is ever executed; the one that broke no
 /// rule for the longest time makes room, and may be told of again.
 const MOST_STRANGERS: usize = 256;
-
-/// A workload made more of a rule's calls than it tolerates.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Violation {
-    /// When it was noticed.
-    pub time: Timestamp,
-    /// Who.
-    pub workload: WorkloadId,
-    /// The rule's name.
-    pub rule: String,
-    /// The call.
-    pub syscall: SyscallNr,
-    /// How often it was made, so far as known, in this window and after the last report in those before.
-    pub count: u64,
-    /// More than so many is a violation.
-    pub over: u64,
-    /// In so much time.
-    pub per: Duration,
-    /// What follows.
-    pub then: Then,
-}
 
 impl Thresholds {
     /// Nothing counted yet.
@@ -216,5 +195,6 @@ fn violation(
         over: rule.over,
         per: rule.per,
         then: rule.then,
+        caller: None,
     }
 }

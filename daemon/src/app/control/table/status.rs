@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::words::{age, counted, line, plain, wrap};
+use super::words::{age, counted, line, wrap};
+use crate::app::columns::plain;
 use crate::app::control::StatusDocument;
 
 /// How the daemon does.

@@ -3,19 +3,12 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use crate::app::columns::{WIDTH, plain};
 use crate::model::Timestamp;
-
-/// Columns that fit a terminal.
-const WIDTH: usize = 80;
 
 /// Writing to a `String` does not fail.
 pub(super) fn line(text: &mut String, words: std::fmt::Arguments<'_>) {
     let _ = writeln!(text, "{words}");
-}
-
-/// Names come from programs and their files: nothing in them may speak to a terminal.
-pub(super) fn plain(name: &str) -> String {
-    name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// A name in a column of its own if it fits, else on a line of its own.

@@ -1,12 +1,15 @@
 //! `seccinch workload list` and `show`.
 
-use super::words::{age, counted, line, name_column, plain, to_the_second, wrap};
-use crate::app::control::document::{RoleFile, RoleName, SeenFile, SummaryFile};
+use super::words::{age, counted, line, name_column, to_the_second, wrap};
+use crate::app::columns::{caller_head, caller_row, plain};
+use crate::app::control::document::{RoleFile, RoleName, ScanFile, SeenFile, SummaryFile, UnreachableFile};
 use crate::app::control::{WorkloadDocument, WorkloadsDocument};
 use crate::model::Timestamp;
 
 /// Where the numbers begin.
 const NAME: usize = 28;
+/// What is known of calls, the surest first.
+const TIERS: [&str; 5] = ["observed", "floor", "reachable", "unreachable", "unknown"];
 
 /// All workloads, by id.
 pub fn workloads(document: &WorkloadsDocument) -> String {
@@ -53,8 +56,19 @@ fn summary(text: &mut String, workload: &SummaryFile, now: &str) {
     );
 }
 
-/// Everything about one workload, as seen from `now`.
-pub fn workload(document: &WorkloadDocument, now: Timestamp) -> String {
+fn unreachable(text: &mut String, seen: &UnreachableFile) {
+    let by = seen.by.as_deref().map(|by| format!(" by {}", plain(by))).unwrap_or_default();
+    let words = format!(
+        "{} was called{by}, but the scan of {} does not find it: injected code, a plugin, a preloaded library, or a \
+         fault of the scan",
+        seen.syscall,
+        plain(&seen.executable)
+    );
+    wrap(text, &format!("{:<12}", "WARNING"), &words);
+}
+
+/// Everything about one workload, as seen from `now`, in so many columns.
+pub fn workload(document: &WorkloadDocument, now: Timestamp, width: usize) -> String {
     let (summary, now) = (&document.summary, &now.to_string());
     let mut text = format!("{}\n", plain(&summary.id));
     let starts = &summary.starts;
@@ -80,8 +94,11 @@ pub fn workload(document: &WorkloadDocument, now: Timestamp) -> String {
         let words = format!("{} ({}), {violations}", plain(&broken.rule), broken.syscall);
         wrap(&mut text, &format!("{:<12}", "broke"), &words);
     }
+    for seen in &document.observed_unreachable {
+        unreachable(&mut text, seen);
+    }
     for role in &document.roles {
-        section(&mut text, role, now);
+        section(&mut text, role, now, width);
     }
     text
 }
@@ -116,9 +133,12 @@ fn generation(text: &mut String, document: &WorkloadDocument) {
             wrap(text, &format!("{:<12}{name} ", ""), &changes.join(" "));
         }
     }
+    let tiers = TIERS.iter().filter_map(|tier| Some((tier, document.tier_totals.get(*tier)?)));
+    let tiers: Vec<_> = tiers.map(|(tier, count)| format!("{count} {tier}")).collect();
+    wrap(text, &format!("{:<12}", "calls"), &tiers.join(", "));
 }
 
-fn section(text: &mut String, role: &RoleFile, now: &str) {
+fn section(text: &mut String, role: &RoleFile, now: &str, width: usize) {
     let (name, remark) = match &role.role {
         RoleName::Main => ("main".to_owned(), ""),
         RoleName::Child(name) => (format!("child {}", plain(name)), ""),
@@ -128,6 +148,9 @@ fn section(text: &mut String, role: &RoleFile, now: &str) {
     let go = role.go.as_deref().unwrap_or("not Go");
     let id = role.build_id.as_deref().unwrap_or("none");
     line(text, format_args!("{}, build id {}", plain(go), plain(id)));
+    if let Some(scan) = &role.reachable {
+        wrap(text, "scanned: ", &scanned(scan));
+    }
     line(
         text,
         format_args!(
@@ -136,13 +159,11 @@ fn section(text: &mut String, role: &RoleFile, now: &str) {
             counted(role.processes, "process")
         ),
     );
-    line(
-        text,
-        format_args!(
-            "{:<24}{:>13}{:>11}{:>13}{:>11}{:>7}",
-            "SYSCALL", "CALLS", "STARTUP", "STEADY", "SHUTDOWN", "LAST"
-        ),
+    let head = format!(
+        "{:<24}{:>13}{:>11}{:>13}{:>11}{:>7}",
+        "SYSCALL", "CALLS", "STARTUP", "STEADY", "SHUTDOWN", "LAST"
     );
+    line(text, format_args!("{}", caller_head(&head, width)));
     let mut rows: Vec<_> = role.syscalls.iter().collect();
     let total = |seen: &SeenFile| seen.startup.saturating_add(seen.steady).saturating_add(seen.shutdown);
     rows.sort_by_key(|(name, seen)| (std::cmp::Reverse(total(seen)), *name));
@@ -151,16 +172,14 @@ fn section(text: &mut String, role: &RoleFile, now: &str) {
             0 if seen.in_flight => "in flight".to_owned(),
             calls => calls.to_string(),
         };
-        line(
-            text,
-            format_args!(
-                "{name:<24}{calls:>13}{:>11}{:>13}{:>11}{:>7}",
-                seen.startup,
-                seen.steady,
-                seen.shutdown,
-                age(&seen.last, now)
-            ),
+        let numbers = format!(
+            "{name:<24}{calls:>13}{:>11}{:>13}{:>11}{:>7}",
+            seen.startup,
+            seen.steady,
+            seen.shutdown,
+            age(&seen.last, now)
         );
+        line(text, format_args!("{}", caller_row(&numbers, seen.by.as_deref(), width)));
     }
     if role.foreign > 0 {
         line(
@@ -168,4 +187,12 @@ fn section(text: &mut String, role: &RoleFile, now: &str) {
             format_args!("{:<24}{:>13}  (32-bit, x32 or unknown: in no profile)", "foreign", role.foreign),
         );
     }
+}
+
+fn scanned(scan: &ScanFile) -> String {
+    let found = format!("{} can be reached", counted(scan.syscalls, "syscall"));
+    let places = || format!(", {} whose number is not known", counted(scan.unresolved, "place"));
+    let unresolved = if scan.unresolved > 0 { places() } else { String::new() };
+    let gaps = scan.gaps.iter().map(|gap| format!("; not looked at: {}", plain(gap)));
+    format!("{found}{unresolved}{}", gaps.collect::<String>())
 }

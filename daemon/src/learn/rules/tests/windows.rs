@@ -66,6 +66,7 @@ fn violations_say_all() {
         over: 0,
         per: Duration::from_secs(PER),
         then: Then::Report,
+        caller: None,
     };
     assert_eq!(violations, [expected]);
 }
