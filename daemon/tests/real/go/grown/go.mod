@@ -1,0 +1,3 @@
+module seccinch.test/grown
+
+go 1.19

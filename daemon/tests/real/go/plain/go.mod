@@ -1,0 +1,3 @@
+module seccinch.test/plain
+
+go 1.19
