@@ -6,6 +6,7 @@
 mod bpf;
 mod docker;
 mod error;
+mod go;
 mod kubernetes;
 pub mod oci;
 mod options;
@@ -14,6 +15,7 @@ mod systemd;
 pub use bpf::{bpf, unknown_to_libseccomp};
 pub use docker::docker;
 pub use error::EmitError;
+pub use go::go;
 pub use kubernetes::{Api, ObjectName, kubernetes};
 pub use oci::oci;
 pub use options::{Engine, Logging, UnknownEngine};

@@ -14,13 +14,15 @@ use crate::support::folder::Folder;
 use crate::support::load::Load;
 use crate::support::profile;
 use crate::support::sandbox::{self, Sandbox};
-use crate::support::seccinch::{self, Build};
+use crate::support::seccinch::{self, Build, Strictness};
 
 /// What a profile does with what it does not allow.
 #[derive(Debug, Clone, Copy)]
 enum DefaultAction {
     Errno,
     KillProcess,
+    /// What can happen fails, and the rest kills.
+    Lockdown,
 }
 
 /// What starts the service under its profile.
@@ -29,34 +31,41 @@ enum Place {
     Runc(NoNewPrivileges),
     Containerd,
     Systemd,
+    Exec,
 }
 
 impl DefaultAction {
     const ALL: [Self; 2] = [Self::Errno, Self::KillProcess];
 
-    fn option(self) -> &'static str {
+    fn strictness(self, service: &Service) -> Strictness {
         match self {
-            Self::Errno => "errno",
-            Self::KillProcess => "kill-process",
+            Self::Errno => Strictness::Default("errno"),
+            Self::KillProcess => Strictness::Default("kill-process"),
+            Self::Lockdown => Strictness::Lockdown(service.program),
         }
     }
 
     fn refuses(self, how: Refusal) -> bool {
         match self {
             Self::Errno => matches!(how, Refusal::Errno(_)),
-            Self::KillProcess => how == Refusal::Killed,
+            Self::KillProcess | Self::Lockdown => how == Refusal::Killed,
         }
     }
 }
 
 impl Place {
-    const ALL: [Self; 4] =
-        [Self::Runc(NoNewPrivileges::No), Self::Runc(NoNewPrivileges::Yes), Self::Containerd, Self::Systemd];
+    const ALL: [Self; 5] = [
+        Self::Runc(NoNewPrivileges::No),
+        Self::Runc(NoNewPrivileges::Yes),
+        Self::Containerd,
+        Self::Systemd,
+        Self::Exec,
+    ];
 
-    fn build(self, action: DefaultAction) -> Build {
+    fn build(self, action: DefaultAction, service: &Service) -> Build {
         Build {
             format: if matches!(self, Self::Systemd) { "systemd" } else { "oci" },
-            default_action: action.option(),
+            strictness: action.strictness(service),
             no_new_privileges: !matches!(self, Self::Runc(NoNewPrivileges::No)),
         }
     }
@@ -72,7 +81,13 @@ impl Place {
             Self::Runc(privileges) => runc::start(sandbox, service, launch, Some(profile), privileges),
             Self::Containerd => containerd::start(sandbox, service, launch, Some(profile)),
             Self::Systemd => systemd::start(sandbox, service, launch, Some(profile)),
+            Self::Exec => plain::start(sandbox, service, launch, &seccinch::exec(profile)),
         }
+    }
+
+    /// Whether the very profile is in force there: systemd adds to it.
+    fn reads_oci(self) -> bool {
+        !matches!(self, Self::Systemd)
     }
 
     /// Takes a name from a profile of this place.
@@ -93,9 +108,13 @@ struct Journey<'a> {
 }
 
 fn end_to_end(service: &Service) -> Result<()> {
+    under(service, &DefaultAction::ALL)
+}
+
+fn under(service: &Service, actions: &[DefaultAction]) -> Result<()> {
     let journey = Journey { service, watch: Watch::start()?, folder: Folder::create()? };
     journey.record().context("recording")?;
-    for action in DefaultAction::ALL {
+    for &action in actions {
         for place in Place::ALL {
             let at = || format!("{place:?}, default action {action:?}");
             journey.replay(place, action).with_context(at)?;
@@ -120,7 +139,7 @@ impl Journey<'_> {
 
     fn profile(&self, place: Place, action: DefaultAction) -> Result<PathBuf> {
         let profile = self.folder.path().join("profile");
-        seccinch::build(&self.observations(), place.build(action), &profile)?;
+        seccinch::build(&self.observations(), place.build(action, self.service), &profile)?;
         Ok(profile)
     }
 
@@ -131,8 +150,19 @@ impl Journey<'_> {
         sandbox::run(|sandbox| {
             self.watch.begin(sandbox.cgroup())?;
             let start = |launch: &Launch| place.start(sandbox, self.service, launch, &profile);
-            let outcome = runners::run(sandbox, self.service, Load::REPLAYED, start, runners::is_filtered);
-            match (outcome, denials::none(&self.watch, sandbox.cgroup())) {
+            let answers = |pid| {
+                runners::is_filtered(pid)?;
+                if place.reads_oci() { seccinch::verify(pid, &profile) } else { Ok(()) }
+            };
+            let outcome = runners::run(sandbox, self.service, Load::REPLAYED, start, answers);
+            let refused = match (place, action) {
+                // Its own group of calls is allowed at other stages whatever was seen, and here only what was.
+                (Place::Systemd, DefaultAction::Lockdown) => {
+                    denials::none_killed(&self.watch, sandbox.cgroup())
+                }
+                _ => denials::none(&self.watch, sandbox.cgroup()),
+            };
+            match (outcome, refused) {
                 (Err(failed), Err(refused)) => bail!("{failed:#}; and {refused:#}"),
                 (outcome, refused) => outcome.and(refused),
             }
@@ -161,6 +191,18 @@ impl Journey<'_> {
 #[test]
 fn node_exporter() -> Result<()> {
     end_to_end(&services::NODE_EXPORTER)
+}
+
+/// Check that Prometheus' node exporter does all it can where everything that its scan does not find would kill it.
+#[test]
+fn node_exporter_locked_down() -> Result<()> {
+    under(&services::NODE_EXPORTER, &[DefaultAction::Lockdown])
+}
+
+/// Check that Caddy does all it can where everything that its scan does not find would kill it.
+#[test]
+fn caddy_locked_down() -> Result<()> {
+    under(&services::CADDY, &[DefaultAction::Lockdown])
 }
 
 /// Check that Caddy does all it can under the profile made of it.

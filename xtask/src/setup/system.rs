@@ -61,9 +61,21 @@ pub(super) const NEEDS: &[Need] = &[
     },
     Need {
         set: Set::Test,
+        package: "g++",
+        probe: Probe::Program("c++"),
+        why: "compiles libFuzzer for the fuzz targets",
+    },
+    Need {
+        set: Set::Test,
         package: "strace",
         probe: Probe::Program("strace"),
         why: "the tests compare seccinch with it",
+    },
+    Need {
+        set: Set::Test,
+        package: "golang-github-seccomp-libseccomp-golang-dev",
+        probe: Probe::File("/usr/share/gocode/src/github.com/seccomp/libseccomp-golang/seccomp.go"),
+        why: "profiles as Go source are compiled with it",
     },
     Need {
         set: Set::Test,

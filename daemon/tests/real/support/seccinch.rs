@@ -13,6 +13,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use serde_json::Value;
 
+use super::fixtures::Program;
 use super::poll;
 use super::process::{self, Process};
 
@@ -20,8 +21,17 @@ use super::process::{self, Process};
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Build {
     pub(crate) format: &'static str,
-    pub(crate) default_action: &'static str,
+    pub(crate) strictness: Strictness,
     pub(crate) no_new_privileges: bool,
+}
+
+/// What happens to what the profile does not allow.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Strictness {
+    /// This default action.
+    Default(&'static str),
+    /// What a scan of this program does not find kills it, whatever the scan could not find out.
+    Lockdown(Program),
 }
 
 /// The binary: the one that Cargo built, or another that is to be tested.
@@ -32,6 +42,27 @@ pub(crate) fn program() -> PathBuf {
 /// The words before a command that is to be recorded.
 pub(crate) fn record(observations: &Path) -> Vec<OsString> {
     vec![program().into(), "record".into(), "-o".into(), observations.into(), "--".into()]
+}
+
+/// The words before a command that is to run under a profile.
+pub(crate) fn exec(profile: &Path) -> Vec<OsString> {
+    vec![program().into(), "exec".into(), "--profile".into(), profile.into(), "--".into()]
+}
+
+/// Fails unless a process runs under this profile: every call is asked about in its live filter.
+pub(crate) fn verify(pid: Pid, profile: &Path) -> Result<()> {
+    let mut command = Command::new(program());
+    command.args(["verify", "--format", "json", "--pid", &pid.to_string(), "--profile"]).arg(profile);
+    let output = command.output()?;
+    let said: Value = serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("verify said {}", String::from_utf8_lossy(&output.stderr)))?;
+    ensure!(said["asked"].as_u64() > Some(500), "{said}");
+    ensure!(
+        said["differences"].as_array().is_some_and(Vec::is_empty),
+        "another filter: {}",
+        said["differences"]
+    );
+    Ok(())
 }
 
 /// A recording of something that it did not start.
@@ -123,12 +154,24 @@ pub(crate) fn observed_of(observations: &Path, program: &Path) -> Result<BTreeSe
 
 /// The names of the calls that a scan of the program finds, with the libraries of this host.
 pub(crate) fn reachable(program: &Path) -> Result<BTreeSet<String>> {
+    let document = scan(program)?;
+    let syscalls = document["syscalls"].as_array().context("a scan has syscalls")?.iter();
+    Ok(syscalls.filter_map(|syscall| Some(syscall["name"].as_str()?.to_owned())).collect())
+}
+
+/// The functions in which a scan leaves a number unresolved.
+pub(crate) fn unresolved(program: &Path) -> Result<BTreeSet<String>> {
+    let document = scan(program)?;
+    let sites = document["unresolved"].as_array().context("a scan has unresolved sites")?.iter();
+    Ok(sites.filter_map(|site| Some(site["function"].as_str()?.to_owned())).collect())
+}
+
+fn scan(program: &Path) -> Result<Value> {
     let mut command = Command::new(self::program());
     command.arg("scan").arg(program).args(["--format", "json"]);
     let document: Value = serde_json::from_str(&process::output(&mut command, Duration::from_mins(1))?)?;
     ensure!(document["gaps"] == serde_json::json!([]), "not looked at: {}", document["gaps"]);
-    let syscalls = document["syscalls"].as_array().context("a scan has syscalls")?.iter();
-    Ok(syscalls.filter_map(|syscall| Some(syscall["name"].as_str()?.to_owned())).collect())
+    Ok(document)
 }
 
 /// Writes observations without a program that only watched: the service takes its place as the main one.
@@ -150,7 +193,13 @@ pub(crate) fn without(observations: &Path, watcher: &str, service: &Path, change
 pub(crate) fn build(observations: &Path, build: Build, profile: &Path) -> Result<()> {
     let mut command = Command::new(program());
     command.args(["profile", "build"]).arg(observations).args(["--to", build.format]);
-    command.args(["--default-action", build.default_action]);
+    match build.strictness {
+        Strictness::Default(action) => command.args(["--default-action", action]),
+        Strictness::Lockdown(program) => {
+            command.args(["--stage", "lockdown", "--accept-unresolved", "--binary"]).arg(program.path()?)
+        }
+    };
     command.args(["--no-new-privs", if build.no_new_privileges { "yes" } else { "no" }]);
-    process::output(command.arg("-o").arg(profile), Duration::from_secs(20)).map(drop)
+    // A scan by an unoptimized build takes its time.
+    process::output(command.arg("-o").arg(profile), Duration::from_mins(3)).map(drop)
 }

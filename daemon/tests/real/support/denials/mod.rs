@@ -121,6 +121,14 @@ impl fmt::Display for Denial {
     }
 }
 
+/// Fails, and lists them, unless no call ended a process of this group.
+pub(crate) fn none_killed(watch: &Watch, cgroup: &Cgroup) -> Result<()> {
+    let killed: Vec<_> =
+        watch.denied(cgroup)?.into_iter().filter(|denial| denial.how == Refusal::Killed).collect();
+    ensure!(killed.is_empty(), "killed: {killed:?}");
+    Ok(())
+}
+
 /// Fails, and lists them, unless nothing was refused in this group.
 pub(crate) fn none(watch: &Watch, cgroup: &Cgroup) -> Result<()> {
     let denied = watch.denied(cgroup).context("counting what was refused")?;

@@ -1,6 +1,9 @@
 //! The few system calls that std has no safe call for.
 #![expect(unsafe_code, reason = "system calls; each one says why it is sound")]
 
+mod ask;
+mod filter;
+
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, PipeReader, PipeWriter, Read, Seek, SeekFrom, Write};
@@ -13,6 +16,9 @@ use std::ptr;
 use std::time::Duration;
 
 use tokio::io::unix::AsyncFd;
+
+pub(crate) use ask::{Answer, Call, Entry, ask};
+pub(crate) use filter::{ExecFailure, exec_under_filter, filters_of};
 
 /// `CLOCK_MONOTONIC`, the clock of the kernel's events.
 pub(crate) fn monotonic_now() -> Duration {
@@ -186,6 +192,13 @@ pub(crate) fn close_from(first: libc::c_uint) -> io::Result<()> {
     checked(unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) })
 }
 
+/// Has this process give way to others (`setpriority(2)`): it gets 15 parts where they get 1024 each, and more than
+/// nothing even if they leave nothing.
+pub(crate) fn give_way() -> io::Result<()> {
+    // SAFETY: no pointers.
+    checked(unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) }.into())
+}
+
 /// A file in memory, only to be read. Whoever shortens it meanwhile ends this process when it reads on.
 #[derive(Debug)]
 pub(crate) struct FileMapping {
@@ -249,6 +262,14 @@ pub(crate) fn drop_capabilities() -> io::Result<()> {
     let none = [0_u32; CAPABILITY_WORDS];
     // SAFETY: reads a whole header and as many words as its version has.
     checked(unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) })
+}
+
+/// How many columns a terminal has; nothing where it is none, or does not say.
+pub(crate) fn terminal_columns(terminal: BorrowedFd<'_>) -> Option<u16> {
+    let mut size = libc::winsize { ws_row: 0, ws_col: 0, ws_xpixel: 0, ws_ypixel: 0 };
+    // SAFETY: writes one `winsize` that lives on our stack.
+    let result = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) };
+    checked(result.into()).ok().map(|()| size.ws_col).filter(|columns| *columns > 0)
 }
 
 fn signal_set(signals: &[i32]) -> libc::sigset_t {
