@@ -18,7 +18,9 @@ pub(crate) fn lint(project: &Project) -> Result<()> {
     let toolchain = setup::setup(project, Set::Lint)?;
     say::step("format");
     run(cargo(project).args(["fmt", "--all", "--check"]))?;
-    run(cargo(project).args(["fmt", "--check", "--manifest-path", "ebpf/Cargo.toml"]))?;
+    for manifest in ["ebpf/Cargo.toml", "fuzz/Cargo.toml"] {
+        run(cargo(project).args(["fmt", "--check", "--manifest-path", manifest]))?;
+    }
     say::step("clippy");
     run(cargo(project).args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
     ebpf(project, &toolchain)?;

@@ -3,6 +3,7 @@
 mod bpf;
 mod build;
 mod demo;
+mod fuzz;
 mod lint;
 mod process;
 mod project;
@@ -56,6 +57,14 @@ enum Task {
         #[arg(last = true)]
         arguments: Vec<String>,
     },
+    /// Set up, build with instrumentation, and try each parser with input that is guided by coverage
+    Fuzz {
+        /// For how many seconds each target is run
+        #[arg(long, default_value = "10")]
+        seconds: u32,
+        /// Targets, by the names in `fuzz/fuzz_targets`; all if there is none
+        targets: Vec<String>,
+    },
     /// Check formatting, clippy, shell scripts and structure
     Lint,
     /// Check structure only: module edges, sizes, forbidden words, reasons of dependencies
@@ -81,6 +90,7 @@ fn perform(project: &Project, task: Task) -> Result<ExitCode> {
         Task::Run { arguments } => build::run(project, &arguments)?,
         Task::Test { arguments } => return test::test(project, &arguments),
         Task::Bench { arguments } => return test::bench(project, &arguments),
+        Task::Fuzz { seconds, targets } => fuzz::fuzz(project, seconds, &targets)?,
         Task::Lint => lint::lint(project)?,
         Task::Tidy => tidy::tidy(project)?,
     }

@@ -18,6 +18,8 @@ const SERVING: &[(&str, &[&str])] = &[
     // Shims: of system calls, and of reading and writing files whole.
     ("sys", &[]),
     ("files", &[]),
+    // The files of a container image.
+    ("image", &["files", "model"]),
 ];
 const SOURCES: &str = "daemon/src/";
 
