@@ -2,7 +2,8 @@
 //!
 //! Data moves one way through these modules, and each imports only from those before it:
 //! `kernel` (counters) → `collect` (samples) → `learn` (observations) → `policy` (profile) → `emit`
-//! (files) → `export` (metrics, HTTP) → `app` (commands). `model`, `syscalls`, `golang` and `inspect` serve them all.
+//! (files) → `export` (metrics, HTTP) → `app` (commands). `model`, `syscalls`, `golang`, `inspect`, `image` and `files`
+//! serve them all.
 
 pub mod app;
 pub mod cli;
@@ -11,6 +12,7 @@ pub mod emit;
 pub mod export;
 pub mod files;
 pub mod golang;
+pub mod image;
 pub mod inspect;
 #[expect(unsafe_code, reason = "maps the counters into memory and reads records as plain values")]
 pub mod kernel;

@@ -1,9 +1,12 @@
 //! `seccinch finding`.
 
+use std::io;
+
 use clap::{Args, Subcommand};
 
 use super::ask::AskArguments;
 use super::exit::ExitStatus;
+use super::terminal::columns;
 use crate::app::control::{Request, table};
 
 #[derive(Debug, Subcommand)]
@@ -24,5 +27,5 @@ pub(super) struct ListArguments {
 
 pub(super) fn run(command: &FindingCommand) -> ExitStatus {
     let FindingCommand::List(arguments) = command;
-    arguments.ask.run(&Request::Violations, table::violations)
+    arguments.ask.run(&Request::Violations, |document| table::violations(document, columns(io::stdout())))
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::exit::{ExitStatus, chain};
+use super::terminal::columns;
 use crate::app::record::{self, Counting, Error, Options, Recorded, Subject};
 use crate::collect::{Command, Error as CollectError, GroupMatch, Selection};
 use crate::files::Output;
@@ -137,12 +138,14 @@ fn show(recorded: &Recorded, format: Format, output: &str) -> Result<(), crate::
     if format == Format::Json {
         return if output == "-" { Ok(()) } else { record::show_json(&recorded.observations) };
     }
-    let mut text = record::render_table(&recorded.observations);
+    let is_on_stderr = recorded.exit.is_some() || output == "-";
+    let width = if is_on_stderr { columns(io::stderr()) } else { columns(io::stdout()) };
+    let mut text = record::render_table(&recorded.observations, width);
     text.push_str(&how_counted(recorded.counting));
     if output != "-" {
         text.push_str(&where_next(output));
     }
-    if recorded.exit.is_some() || output == "-" {
+    if is_on_stderr {
         say(&format!("\n{text}"));
         Ok(())
     } else {

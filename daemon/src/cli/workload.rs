@@ -1,11 +1,13 @@
 //! `seccinch workload`.
 
+use std::io;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 
 use super::ask::AskArguments;
 use super::exit::ExitStatus;
+use super::terminal::columns;
 use crate::app::control::{Request, table};
 use crate::model::{Timestamp, WorkloadId};
 
@@ -19,7 +21,7 @@ Examples:
   seccinch workload list
   seccinch workload list --format json")]
     List(ListArguments),
-    /// Show what is known of one service: roles, phases, counts, starts, gaps, and its profile.
+    /// Show what is known of one service: roles, phases, counts, who calls, starts, gaps, and its profile.
     #[command(after_help = "\
 Examples:
   seccinch workload show systemd:caddy.service
@@ -46,9 +48,8 @@ pub(super) struct ShowArguments {
 pub(super) fn run(command: WorkloadCommand) -> ExitStatus {
     match command {
         WorkloadCommand::List(arguments) => arguments.ask.run(&Request::Workloads, table::workloads),
-        WorkloadCommand::Show(ShowArguments { id, ask }) => {
-            ask.run(&Request::Workload(id), |document| table::workload(document, now()))
-        }
+        WorkloadCommand::Show(ShowArguments { id, ask }) => ask
+            .run(&Request::Workload(id), |document| table::workload(document, now(), columns(io::stdout()))),
     }
 }
 
